@@ -1,0 +1,27 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: run test lint env clean
+
+run: env            ## open the workbench on a bundled recipe (headless where stdout is no terminal)
+	@if [ -t 1 ]; then $(BIN)/goodfit recipes/digits.yaml; else $(BIN)/goodfit train recipes/digits.yaml; fi
+
+test: env           ## run the whole suite
+	$(BIN)/python -m pytest
+
+lint: env           ## ruff and mypy --strict
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+env: $(STAMP)       ## make the environment
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

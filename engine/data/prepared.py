@@ -1,0 +1,53 @@
+"""Prepared data: arrays by part, ready for the network, and the fitted statistics that any later row goes through."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.data.facts import Facts
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of the data."""
+
+    x: npt.NDArray[Any]
+    """(N, *shape): float32 rows, already scaled; or raw images, float32 or uint8, that the feed scales by `Prepared.scaling`."""
+    y: npt.NDArray[Any]
+    """int64 (N,) for classification; float32 (N, outputs) else: 0/1 for binary and multilabel, standardised for regression."""
+    rows: npt.NDArray[np.int64]
+    """(N,) index of each row in the source."""
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """What the feed does to raw images: `(x * scale - mean) / std`, channel by channel. Augmentation comes between the two."""
+
+    scale: float
+    """1/255 for uint8, 1 for floats."""
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """All that using a trained model on new rows needs: plain JSON, kept in every checkpoint."""
+
+    state: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A recipe's data, split and scaled."""
+
+    train: Part
+    validation: Part
+    test: Part | None
+    facts: Facts
+    fitted: Fitted
+    scaling: Scaling | None
+    """None where rows are scaled already (tables)."""

@@ -1,0 +1,12 @@
+"""Errors that a person can mend. Every face shows them as one plain message; none shows a traceback."""
+
+from __future__ import annotations
+
+
+class UserError(Exception):
+    """Bad input: what is wrong, and how to mend it. Exit code 2."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
