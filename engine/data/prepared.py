@@ -16,16 +16,16 @@ class Part:
     """One part of the data."""
 
     x: npt.NDArray[Any]
-    """(N, *shape): float32 rows, already scaled; or raw images, float32 or uint8, that the feed scales by `Prepared.scaling`."""
+    """(N, *shape): float32 rows, already scaled; or raw images, float32 or uint8, that the feed scales."""
     y: npt.NDArray[Any]
-    """int64 (N,) for classification; float32 (N, outputs) else: 0/1 for binary and multilabel, standardised for regression."""
+    """int64 (N,) for classification; else float32 (N, outputs): 0/1 labels, or standardised numbers."""
     rows: npt.NDArray[np.int64]
     """(N,) index of each row in the source."""
 
 
 @dataclass(frozen=True)
 class Scaling:
-    """What the feed does to raw images: `(x * scale - mean) / std`, channel by channel. Augmentation comes between the two."""
+    """What the feed does to raw images: `x * scale`, then augmentation, then `(x - mean) / std` by channel."""
 
     scale: float
     """1/255 for uint8, 1 for floats."""

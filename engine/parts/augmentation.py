@@ -8,7 +8,7 @@ from engine.parts.part import Part
 
 
 class Augmentation(Part):
-    """A random change of a batch on its device; `draws` random numbers a sample, from (seed, epoch, part), row i for sample i."""
+    """A random change of a batch on its device; its draws come from (seed, epoch, part), row i for sample i."""
 
     family: ClassVar[str] = "augmentation"
     images_only: ClassVar[bool] = True

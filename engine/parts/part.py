@@ -74,7 +74,7 @@ def setting(
     `live` fields may change while a run trains; `log` fields are searched and drawn on a log scale;
     `smaller` and `larger` say in a few plain words what a smaller or larger value means.
     """
-    extra = {"live": live, "log": log, "smaller": smaller, "larger": larger}
+    extra: dict[str, Any] = {"live": live, "log": log, "smaller": smaller, "larger": larger}
     return Field(default, description=help, ge=ge, gt=gt, le=le, lt=lt, json_schema_extra=extra)
 
 

@@ -1,4 +1,4 @@
-"""The recipe's sections: what each key is, its default and its bounds. `engine/recipe/validate.py` reads a document into these.
+"""The recipe's sections: what each key is, its default and its bounds.
 
 Fields that hold parts are annotated with the part's base class; the reader builds the part first and hands the
 instance over, so that a mistake inside one part never hides a mistake elsewhere.
@@ -40,9 +40,7 @@ class Split(Section):
 
     validation: float | PartFile = setting(0.15, help="share of the rows, or a file", ge=0, lt=1)
     test: float | PartFile = setting(0.15, help="share of the rows, or a file", ge=0, lt=1)
-    stratify: bool | None = setting(
-        None, help="keep the class shares equal in every part; left out: on for classes"
-    )
+    stratify: bool | None = setting(None, help="keep the class shares equal in every part; left out: on for classes")
     group: str | None = setting(None, help="column whose equal values stay together in one part")
     time: str | None = setting(None, help="column to order by: the latest rows become the test part")
     column: str | None = setting(None, help="column that holds train, validation or test")
@@ -66,13 +64,9 @@ class Data(Section):
     normalize: Literal["standard", "minmax", "none"] | Normalize = setting(
         "standard", help="scaling of number columns and images, from the training part's statistics"
     )
-    target_scale: Literal["standard", "none"] = setting(
-        "standard", help="scaling of a regression target for training"
-    )
+    target_scale: Literal["standard", "none"] = setting("standard", help="scaling of a regression target for training")
     reshape: list[int] | None = setting(None, help="view flat rows as images: [channels, height, width]")
-    augment: list[Augmentation] = setting(
-        [], help="random changes of the training rows, drawn anew every epoch"
-    )
+    augment: list[Augmentation] = setting([], help="random changes of the training rows, drawn anew every epoch")
     limit: int | None = setting(None, help="use only so many training rows (to overfit a small subset)", ge=1)
     batch_size: int = setting(
         32, help="rows in one update", ge=1, log=True, smaller="noisier, slower", larger="smoother, faster"
@@ -87,9 +81,7 @@ class Model(Section):
     """The layers, in order."""
 
     layers: list[Layer] = setting(help="the layers, in order")
-    init: Init | None = setting(
-        None, help="initialisation of every layer that has none of its own; left out: torch's"
-    )
+    init: Init | None = setting(None, help="initialisation of every layer that has none of its own; left out: torch's")
 
 
 class EarlyStopping(Section):
@@ -115,9 +107,7 @@ class Train(Section):
     executor: Literal["auto", "autograd", "dense", "graph"] = setting("auto", help="how steps are run")
     threads: int | Literal["auto"] = setting("auto", help="threads of the arithmetic on a CPU", ge=1)
     clip_grad_norm: float | None = setting(None, help="scale gradients down to this norm", gt=0, live=True)
-    clip_grad_value: float | None = setting(
-        None, help="cut each gradient value to this size", gt=0, live=True
-    )
+    clip_grad_value: float | None = setting(None, help="cut each gradient value to this size", gt=0, live=True)
     early_stopping: EarlyStopping | None = setting(None, help="stop when validation no longer improves")
     checkpoints: Checkpoints = setting(Checkpoints(), help="what is kept on disk")
     deterministic: bool = setting(True, help="the same bits every time, on the same machine")
@@ -135,9 +125,7 @@ class Search(Section):
     """What a hyperparameter search tries."""
 
     trials: int = setting(10, help="runs in all", ge=1)
-    space: dict[str, Any] = setting(
-        {}, help="edit path: {uniform | log_uniform | int: [low, high]} or {choice: [...]}"
-    )
+    space: dict[str, Any] = setting({}, help="edit path: {uniform | log_uniform | int: [low, high]} or {choice: [...]}")
 
 
 class Findings(Section):
