@@ -1,0 +1,15 @@
+"""The data panel."""
+
+from __future__ import annotations
+
+from textual.containers import VerticalScroll
+
+from tui.workbench.context import Context
+
+
+class DataPanel(VerticalScroll):
+    """The data of the recipe, bound both ways to the document."""
+
+    def __init__(self, context: Context, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.context = context

@@ -1,0 +1,15 @@
+"""The optimizer panel."""
+
+from __future__ import annotations
+
+from textual.containers import VerticalScroll
+
+from tui.workbench.context import Context
+
+
+class OptimizerPanel(VerticalScroll):
+    """The optimizer of the recipe, bound both ways to the document."""
+
+    def __init__(self, context: Context, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.context = context
