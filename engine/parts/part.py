@@ -9,12 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 Shape = tuple[int, ...]
 """The shape of one sample, without the batch axis: `(64,)` for a row, `(channels, height, width)` for an image."""
+
+Count = Annotated[int, Field(ge=1)]
+"""A whole number from 1, for a union with something that is no number: `Count | Literal["auto"]`."""
+Share = Annotated[float, Field(ge=0, lt=1)]
+"""A share of a whole, for a union."""
 
 FAMILIES = (
     "layer",
@@ -130,6 +135,10 @@ class FieldInfo:
     log: bool = False
     smaller: str = ""
     larger: str = ""
+    family: str = ""
+    """For a `part` or `layers`: the family whose names may stand here."""
+    fields: tuple[FieldInfo, ...] = ()
+    """For a `mapping` with fixed keys: its fields."""
 
 
 Factory = Callable[..., Any]

@@ -15,7 +15,7 @@ from engine.parts.layer import Init, Layer
 from engine.parts.loss import Loss
 from engine.parts.metric import Metric
 from engine.parts.optimizer import Optimizer
-from engine.parts.part import setting
+from engine.parts.part import Count, Share, setting
 from engine.parts.scheduler import Scheduler
 from engine.parts.source import Source
 
@@ -38,8 +38,8 @@ class PartFile(Section):
 class Split(Section):
     """How rows are shared out between training, validation and test."""
 
-    validation: float | PartFile = setting(0.15, help="share of the rows, or a file", ge=0, lt=1)
-    test: float | PartFile = setting(0.15, help="share of the rows, or a file", ge=0, lt=1)
+    validation: Share | PartFile = setting(0.15, help="share of the rows, or a file")
+    test: Share | PartFile = setting(0.15, help="share of the rows, or a file")
     stratify: bool | None = setting(None, help="keep the class shares equal in every part; left out: on for classes")
     group: str | None = setting(None, help="column whose equal values stay together in one part")
     time: str | None = setting(None, help="column to order by: the latest rows become the test part")
@@ -105,7 +105,7 @@ class Train(Section):
     device: str = setting("auto", help="auto, cpu, cuda, cuda:1 or mps")
     precision: Literal["fp32", "bf16", "auto"] = setting("fp32", help="number format of the arithmetic")
     executor: Literal["auto", "autograd", "dense", "graph"] = setting("auto", help="how steps are run")
-    threads: int | Literal["auto"] = setting("auto", help="threads of the arithmetic on a CPU", ge=1)
+    threads: Count | Literal["auto"] = setting("auto", help="threads of the arithmetic on a CPU")
     clip_grad_norm: float | None = setting(None, help="scale gradients down to this norm", gt=0, live=True)
     clip_grad_value: float | None = setting(None, help="cut each gradient value to this size", gt=0, live=True)
     early_stopping: EarlyStopping | None = setting(None, help="stop when validation no longer improves")
