@@ -1,0 +1,93 @@
+"""The live line chart: the drawing of `plot`, kept still, with a cursor that reads values."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+
+from tui.charts.canvas import Canvas
+from tui.charts.grid import Grid
+from tui.charts.plot import GUTTER, Picture, draw
+from tui.charts.scale import Scale
+
+
+class LineChart(Canvas, can_focus=True):
+    """A chart of a run's series. Left and right move a cursor that shows the values under it; escape hides it."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "chart--title",
+        "chart--text",
+        "chart--dim",
+        "chart--axis",
+        "chart--train",
+        "chart--validation",
+        "chart--level",
+        "chart--best",
+        "chart--mark",
+        "chart--quiet",
+        "chart--bad",
+        "chart--cursor",
+    }
+    DEFAULT_CSS = """
+    LineChart {
+        height: 1fr;
+        min-height: 5;
+        & > .chart--title { color: $foreground; text-style: bold; }
+        & > .chart--text { color: $foreground-muted; }
+        & > .chart--dim { color: $foreground-muted; }
+        & > .chart--axis { color: $foreground-muted 60%; }
+        & > .chart--train { color: $primary; }
+        & > .chart--validation { color: $warning; text-style: bold; }
+        & > .chart--level { color: $foreground-muted 70%; }
+        & > .chart--best { color: $success; text-style: bold; }
+        & > .chart--mark { color: $accent; }
+        & > .chart--quiet { color: $foreground-muted; }
+        & > .chart--bad { color: $error; text-style: bold; }
+        & > .chart--cursor { color: $foreground-muted; }
+        &:focus > .chart--cursor { color: $accent; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left", "cursor(-1)", "value left", show=False),
+        Binding("right", "cursor(1)", "value right", show=False),
+        Binding("shift+left", "cursor(-10)", show=False),
+        Binding("shift+right", "cursor(10)", show=False),
+        Binding("home", "cursor(-100000)", show=False),
+        Binding("end", "cursor(100000)", show=False),
+        Binding("escape", "hide_cursor", show=False),
+    ]
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self.picture = Picture()
+        self.cursor: int | None = None
+        self._scale: Scale | None = None
+
+    def show(self, picture: Picture) -> None:
+        """Show a picture. The y limits stay while the x range, the scale's kind and the title stay."""
+        was = self.picture
+        if (was.title, was.log, was.low, was.high) != (picture.title, picture.log, picture.low, picture.high):
+            self._scale = None
+        self.picture = picture
+        self.repaint()
+
+    def paint(self, grid: Grid) -> None:
+        """Draw the picture into the grid."""
+        if self.cursor is not None:
+            self.cursor = min(self.cursor, max(0, grid.width - GUTTER - 1))
+        self._scale = draw(self.picture, grid, self._scale, self.cursor).scale
+
+    def action_cursor(self, cells: int) -> None:
+        """Move the cursor; the first press puts it in the middle, or at the end it was sent to."""
+        width = max(1, self.content_size.width - GUTTER)
+        start = width // 2 if self.cursor is None else self.cursor + cells
+        if self.cursor is None and abs(cells) > width:
+            start = cells
+        self.cursor = min(width - 1, max(0, start))
+        self.repaint()
+
+    def action_hide_cursor(self) -> None:
+        """Show the legend again."""
+        self.cursor = None
+        self.repaint()
