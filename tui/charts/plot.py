@@ -185,11 +185,11 @@ def _lines(
     for trace, (at, _, high, mean) in zip(picture.traces, found, strict=True):
         if trace.marker:
             _markers(trace, grid, scale, at, mean, width, height)
-        for column, value in zip(at.tolist(), mean.tolist(), strict=True):
+        for column, value, highest in zip(at.tolist(), mean.tolist(), high.tolist(), strict=True):
             if not math.isfinite(value):
                 grid.put(GUTTER + column // 2, 1, "!", "chart--bad")
-        for column in at[(high > scale.high) & np.isfinite(high)].tolist():
-            grid.put(GUTTER + column // 2, 1, "▴", trace.style)
+            elif value > scale.high or scale.share(highest) > 1.5:
+                grid.put(GUTTER + column // 2, 1, "▴", trace.style)
 
 
 def _markers(
@@ -269,7 +269,7 @@ def _y_axis(grid: Grid, scale: Scale, height: int) -> None:
     for y in range(1, height + 1):
         grid.put(GUTTER - 1, y, "│", "chart--axis")
     taken: set[int] = set()
-    for value in scale.ticks(max(2, height // 2 if scale.log else height // 3)):
+    for value in scale.ticks(max(2, min(8, height // 2))):
         row = _row(scale.share(value), height)
         if row in taken:
             continue

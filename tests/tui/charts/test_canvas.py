@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -102,7 +103,7 @@ def test_spans_cover_every_change(was: list[str], now: list[str]) -> None:
     for x in range(40):
         if one.cells[0][x] != two.cells[0][x]:
             assert any(s.contains(x, 0) for s in spans)
-    for left, right in zip(spans, spans[1:], strict=False):
+    for left, right in pairwise(spans):
         assert right.x - left.right >= JOIN - 2
     for span in spans:
         assert two.cells[0][span.x] != "" and one.cells[0][span.x] != ""
