@@ -1,0 +1,146 @@
+"""The one table of actions. Bindings, the hints in the status bar, the help screen and the palette are made from it.
+
+Every action has two routes beside the palette: VS Code's key where a terminal can send it, and a plain letter that
+counts when no text field has the focus, because terminals, tmux and browsers keep some keys for themselves: F-keys
+and ^P (VS Code's own terminal), ^B (tmux), alt+digit (macOS). A letter pair such as `g m` is typed one after the
+other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Place = Literal["anywhere", "recipe", "run", "replay"]
+
+
+@dataclass(frozen=True)
+class Action:
+    """One thing that the workbench can do."""
+
+    id: str
+    """`group.verb`; the function `verb` in `tui/workbench/actions/<group>.py` does it."""
+    title: str
+    """What the palette and the help screen say, in the imperative."""
+    letter: str
+    """Plain letter, or two of them with a space."""
+    keys: tuple[str, ...] = ()
+    """Keys that count everywhere, also in a text field; VS Code's where it has one. The first is shown."""
+    where: Place = "anywhere"
+    """The kind of tab that it needs."""
+    hint: str = ""
+    """One or two words for the status bar, where the action is worth a place there."""
+
+    @property
+    def route(self) -> str:
+        """Both routes as a person reads them: `t  F5`."""
+        return "  ".join((self.letter, show_key(self.keys[0]))) if self.keys else self.letter
+
+
+def show_key(key: str) -> str:
+    """A key as a person reads it: `ctrl+p` is `^P`, `shift+f5` is `⇧F5`."""
+    words = {"ctrl": "^", "shift": "⇧", "alt": "alt+"}
+    names = {
+        "full_stop": ".",
+        "backslash": "\\",
+        "right_square_bracket": "]",
+        "pagedown": "PgDn",
+        "pageup": "PgUp",
+        "end": "End",
+        "space": "space",
+    }
+    *modifiers, last = key.split("+")
+    shown = names.get(last, last.upper() if len(last) == 1 and "ctrl" in modifiers else last.replace("f", "F", 1))
+    return "".join(words[modifier] for modifier in modifiers) + shown
+
+
+ACTIONS: tuple[Action, ...] = (
+    # Runs
+    Action("run.train", "Train this recipe", "t", ("f5",), "recipe", hint="train"),
+    Action("run.pause", "Pause or go on", "p", ("f6",), "run", hint="pause"),
+    Action("run.stop", "Stop the run…", "x", ("shift+f5", "f17"), "run", hint="stop"),
+    Action("run.resume", "Resume a run that ended", "r", ("ctrl+f5",), "run", hint="resume"),
+    Action("run.fork", "Fork: a new run from the best epoch", "k", ("ctrl+t",), "run", hint="fork"),
+    Action("run.checkpoint", "Write a checkpoint now", "c", ("f9",), "run"),
+    Action("run.copy_to_recipe", "Copy the run's settings to its recipe", "y", ("f7",), "run"),
+    Action("run.open_recipe", "Open the run's recipe", "v", ("f12",), "run"),
+    Action("run.replay", "Replay this run", "a", ("f11",), "run", hint="replay"),
+    Action("run.play", "Replay: hold or go on", "space", ("f10",), "replay", hint="hold"),
+    Action("run.faster", "Replay: twice the speed", ">", ("ctrl+right_square_bracket",), "replay", hint="faster"),
+    Action("run.slower", "Replay: half the speed", "<", ("ctrl+backslash",), "replay", hint="slower"),
+    Action("run.to_end", "Replay: go to the end", "$", ("ctrl+end",), "replay", hint="end"),
+    # The recipe
+    Action("recipe.fix", "Fix the problem", "f", ("f4", "ctrl+full_stop"), "recipe", hint="fix"),
+    Action("recipe.next_problem", "Go to the next problem", "e", ("f8",), "recipe"),
+    Action("recipe.previous_problem", "Go to the previous problem", "E", ("shift+f8", "f20"), "recipe"),
+    Action("recipe.undo", "Undo", "u", ("ctrl+z",), hint="undo"),
+    Action("recipe.redo", "Redo", "U", ("ctrl+y",)),
+    Action("recipe.save", "Save", "s", ("ctrl+s",), "recipe", hint="save"),
+    Action("recipe.reload", "Reload the file from disk", "L", ("ctrl+l",), "recipe"),
+    # Files and tabs
+    Action("file.quick_open", "Open a recipe, a run or a data file…", "o", ("ctrl+p", "ctrl+o"), hint="open"),
+    Action("file.new", "New recipe from a data file…", "n", ("ctrl+n",)),
+    Action("file.close", "Close the tab", "w", ("ctrl+f4",)),
+    Action("file.next_tab", "Next tab", "]", ("ctrl+pagedown",)),
+    Action("file.previous_tab", "Previous tab", "[", ("ctrl+pageup",)),
+    # What is shown
+    Action("view.explorer", "Show the explorer", "g e", ("alt+e", "ctrl+shift+e")),
+    Action("view.data", "Show the data", "g d", ("alt+d",)),
+    Action("view.model", "Show the model", "g m", ("alt+m",)),
+    Action("view.optimizer", "Show the optimizer", "g o", ("alt+o",)),
+    Action("view.regularization", "Show the regularization", "g r", ("alt+r",)),
+    Action("view.editor", "Go to the tab's text or chart", "g t", ("alt+t", "ctrl+1")),
+    Action("view.problems", "Show the problems", "g p", ("alt+p", "ctrl+shift+m")),
+    Action("view.output", "Show the output", "g u", ("alt+u", "ctrl+shift+u")),
+    Action("view.events", "Show the events", "g v", ("alt+v",)),
+    Action("view.side_bar", "Show or hide the side bar", "b", ("ctrl+b",)),
+    Action("view.panel", "Show or hide the bottom panel", "j", ("ctrl+j",)),
+    Action("view.theme", "Switch between dark and light", "T", ("f2",)),
+    Action("view.palette", "Show all commands", ":", ("f1", "ctrl+shift+p"), hint="commands"),
+    Action("view.keys", "Show all keys", "?", ("f3",), hint="keys"),
+    Action("view.quit", "Quit (runs go on)", "q", ("ctrl+q",)),
+)
+
+BY_ID = {action.id: action for action in ACTIONS}
+
+
+def available(action: Action, place: Place | None) -> bool:
+    """Whether an action makes sense on a tab of kind `place` (None: no tab). A replay is a run that nobody steers."""
+    return action.where == "anywhere" or action.where == place
+
+
+def chords() -> dict[str, dict[str, Action]]:
+    """Actions with two letters: first letter to second letter to action."""
+    found: dict[str, dict[str, Action]] = {}
+    for action in ACTIONS:
+        if " " in action.letter:
+            first, second = action.letter.split()
+            found.setdefault(first, {})[second] = action
+    return found
+
+
+NAMES = {
+    ":": "colon",
+    "?": "question_mark",
+    ">": "greater_than_sign",
+    "<": "less_than_sign",
+    "$": "dollar_sign",
+    "[": "left_square_bracket",
+    "]": "right_square_bracket",
+}
+"""What Textual calls the keys whose letter is not their name."""
+
+
+def letter_key(letter: str) -> str:
+    """The name of a letter's key: `:` is `colon`; a capital keeps its case."""
+    return NAMES.get(letter, letter)
+
+
+def lookup(key: str, place: Place | None, typing: bool = False) -> Action | None:
+    """The action of one key press, or None. `typing`: a text field has the focus, so that letters are text."""
+    for action in ACTIONS:
+        if not available(action, place):
+            continue
+        if key in action.keys or (not typing and " " not in action.letter and key == letter_key(action.letter)):
+            return action
+    return None
