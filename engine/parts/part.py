@@ -18,6 +18,8 @@ Shape = tuple[int, ...]
 
 Count = Annotated[int, Field(ge=1)]
 """A whole number from 1, for a union with something that is no number: `Count | Literal["auto"]`."""
+Natural = Annotated[int, Field(ge=0)]
+"""A whole number from 0, for a union."""
 Share = Annotated[float, Field(ge=0, lt=1)]
 """A share of a whole, for a union."""
 
