@@ -1,0 +1,196 @@
+"""Commands to a running worker: one file each in `commands/`, answered in the journal.
+
+A command names the worker that it was meant for (by the lock's token), so that what a dead worker never read is not
+obeyed by the next one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import time
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from engine.errors import UserError
+from engine.runs.journal import Journal, Tail, read
+from engine.runs.lock import Holder, probe, read_holder
+from engine.runs.records import CommandAccepted, CommandRefused, Json
+from engine.runs.storage import make_folder, refused, sync_folder, write_new
+
+COMMANDS = "commands"
+VERBS = ("pause", "resume", "stop", "checkpoint", "set")
+EFFECTS = {"pause": "paused", "resume": "resumed", "stop": "finished", "checkpoint": "checkpoint", "set": "edited"}
+"""The record that shows that a verb has taken effect."""
+_LARGEST = 1 << 20
+
+
+class NotRunning(UserError):
+    """There is no live worker to command."""
+
+
+class NoAnswer(UserError):
+    """The worker did not answer in time. Exit code 1."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command, as the worker reads it."""
+
+    id: str
+    verb: str
+    fields: dict[str, Any] = field(default_factory=dict)
+
+
+def send(run_dir: Path, verb: str, **fields: Any) -> str:
+    """Leave a command for the run's worker; returns its id. Raises NotRunning, StorageError, ValueError."""
+    if verb not in VERBS:
+        raise ValueError(f"no such verb: {verb}")
+    holder = _worker(run_dir)
+    name = f"{time.time_ns():020d}-{secrets.token_hex(3)}"
+    body = {"id": name, "verb": verb, "worker": holder.token if holder else None, **fields}
+    folder = run_dir / COMMANDS
+    beside = folder / f".{name}"
+    try:
+        if not folder.is_dir():
+            make_folder(folder)
+        write_new(beside, json.dumps(body).encode())
+        beside.rename(folder / f"{name}.json")
+        sync_folder(folder)
+    except OSError as error:
+        raise refused(error, f"sending {verb}", folder) from error
+    return name
+
+
+def _worker(run_dir: Path, patience: float = 10.0) -> Holder | None:
+    """Whom to name in a command. A worker that is just being launched is waited for."""
+    deadline = time.monotonic() + patience
+    while True:
+        alive, holder = probe(run_dir), read_holder(run_dir)
+        if alive == "dead" or (holder is not None and holder.purpose == "test"):
+            raise NotRunning(f"{run_dir.name} is not running", "goodfit resume goes on from its last checkpoint")
+        if (holder is not None and holder.purpose != "launch") or time.monotonic() >= deadline:
+            return holder
+        time.sleep(0.02)
+
+
+class Inbox:
+    """The worker's side: what has been asked and not yet been answered."""
+
+    def __init__(self, run_dir: Path, token: str | None = None) -> None:
+        """`token` is the worker's own (`lock.holder.token`); None obeys commands to whomever."""
+        self.folder = run_dir / COMMANDS
+        self._token = token
+        self._read: set[str] = set()
+        self._refused: list[tuple[str, str]] = []
+
+    def poll(self) -> list[Command]:
+        """New commands, oldest first. Each is handed out once; answer it by `accept` or `refuse`."""
+        try:
+            names = sorted(entry.name for entry in os.scandir(self.folder) if entry.name.endswith(".json"))
+        except OSError:
+            return []
+        found = []
+        for name in names:
+            key = name.removesuffix(".json")
+            if key in self._read or name.startswith("."):
+                continue
+            self._read.add(key)
+            command, why = self._parse(self.folder / name, key)
+            if command is not None:
+                found.append(command)
+            else:
+                self._refused.append((key, why))
+        return found
+
+    def accept(self, journal: Journal, command: Command, reason: str | None = None) -> Json:
+        """Journal that the command will take effect, then remove its file."""
+        record = journal.append(CommandAccepted(id=command.id, reason=reason))
+        self._remove(command.id)
+        return record
+
+    def refuse(self, journal: Journal, command: Command, reason: str) -> Json:
+        """Journal that the command will not take effect, then remove its file."""
+        record = journal.append(CommandRefused(id=command.id, reason=reason))
+        self._remove(command.id)
+        return record
+
+    def refuse_unfit(self, journal: Journal) -> list[Json]:
+        """Refuse what `poll` could not hand out: unreadable commands, and those meant for an earlier worker."""
+        if not self._refused:
+            return []
+        answered = {record.get("id") for record in read(journal.run_dir) if record["type"].startswith("command_")}
+        records = []
+        while self._refused:
+            key, why = self._refused[0]
+            if key not in answered:
+                records.append(journal.append(CommandRefused(id=key, reason=why)))
+            self._remove(key)
+            self._refused.pop(0)
+        return records
+
+    def _remove(self, key: str) -> None:
+        (self.folder / f"{key}.json").unlink(missing_ok=True)
+
+    def _parse(self, path: Path, key: str) -> tuple[Command | None, str]:
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            with os.fdopen(fd, "rb") as file:
+                body = json.loads(file.read(_LARGEST))
+            verb, worker = body.pop("verb"), body.pop("worker", None)
+            body.pop("id", None)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return None, "the command cannot be read"
+        if verb not in VERBS:
+            return None, f"no such command: {verb}"
+        if worker is not None and self._token is not None and worker != self._token:
+            return None, "it was meant for an earlier worker of this run"
+        return Command(key, verb, body), ""
+
+
+def answer(journal: Journal, id: str, *, accepted: bool, reason: str | None = None) -> Json:
+    """Journal the answer to a command by its id alone."""
+    if accepted:
+        return journal.append(CommandAccepted(id=id, reason=reason))
+    return journal.append(CommandRefused(id=id, reason=reason or "refused"))
+
+
+def wait(
+    run_dir: Path, id: str, effects: Collection[str], *, timeout: float = 30.0, tail: Tail | None = None
+) -> list[Json]:
+    """Wait for the answer to a command and then for its effect: `[answer]` if refused, else `[answer, effect]`.
+
+    `effects` are record types; a record with an `id` must name this command. `tail`, opened before the command was
+    sent, spares reading the journal from its start. The answer must come within `timeout` seconds; the effect may take
+    as long as the worker lives. Raises NoAnswer; NotRunning where the worker died first.
+    """
+    tail = tail or Tail(run_dir)
+    deadline = time.monotonic() + timeout
+    reply: Json | None = None
+    while True:
+        dead = probe(run_dir) == "dead"  # asked before reading: what it wrote last is then read below
+        for record in tail.poll():
+            if reply is None:
+                if record["type"] in ("command_accepted", "command_refused") and record.get("id") == id:
+                    reply = record
+                    if record["type"] == "command_refused":
+                        return [reply]
+            elif record["type"] in effects and record.get("id", id) in (id, None):
+                return [reply, record]
+        if dead:
+            raise NotRunning(f"the worker of {run_dir.name} ended before it did this", "goodfit resume starts it again")
+        if reply is None and time.monotonic() >= deadline:
+            raise NoAnswer(
+                f"the worker of {run_dir.name} did not answer within {timeout:g} s",
+                "it may be loading data or saving; goodfit stop --kill ends it",
+            )
+        time.sleep(0.05)
+
+
+def request(run_dir: Path, verb: str, *, timeout: float = 30.0, **fields: Any) -> list[Json]:
+    """`send` and `wait` for the verb's own effect."""
+    tail = Tail.at_end(run_dir)
+    return wait(run_dir, send(run_dir, verb, **fields), {EFFECTS[verb]}, timeout=timeout, tail=tail)
