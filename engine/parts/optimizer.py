@@ -65,7 +65,7 @@ class _Moments(Optimizer):
     """What Adam and AdamW share."""
 
     betas: list[Annotated[float, Field(ge=0, lt=1)]] = setting(
-        [0.9, 0.999], help="memory of the mean gradient and of its square; the first acts as momentum", live=True
+        [0.9, 0.999], help="memory of the mean gradient and of its square; the first acts as momentum"
     )
     eps: float = setting(1e-8, help=EPS_HELP, ge=0, log=True)
 

@@ -1,0 +1,22 @@
+"""Initialisation schemes put to work."""
+
+from __future__ import annotations
+
+import importlib
+
+import torch
+from torch import nn
+
+from engine.parts.layer import Init
+
+
+def initialise(module: nn.Module, scheme: Init) -> None:
+    """Fill `module.weight` by the scheme and `module.bias` with zeros, in place."""
+    assert scheme.torch is not None
+    path, _, name = scheme.torch.rpartition(".")
+    fill = getattr(importlib.import_module(path), name)
+    weight, bias = getattr(module, "weight", None), getattr(module, "bias", None)
+    if isinstance(weight, torch.Tensor):
+        fill(weight, **scheme.arguments())
+    if isinstance(bias, torch.Tensor):
+        nn.init.zeros_(bias)

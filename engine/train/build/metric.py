@@ -1,0 +1,91 @@
+"""Metrics put to work: torchmetrics in functional form, on the gathered predictions of a whole part."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import torch
+import torchmetrics.functional.classification as classification
+import torchmetrics.functional.regression as regression
+from torch import Tensor
+
+from engine.data.facts import Facts
+from engine.parts.metric import Metric
+from engine.train.build.outputs import probabilities
+
+Value = float | list[list[int]]
+
+
+def compute(metric: Metric, outputs: Tensor, targets: Tensor, facts: Facts) -> Value:
+    """The metric over a part.
+
+    Outputs (N, width) are the network's own, targets as in `engine.data.prepared`; for a regression both in the
+    target's own units. Not a number where the metric is not defined (AUROC with one class, R2Score of one row).
+    """
+    outputs, targets = outputs.detach().float().cpu(), targets.detach().cpu()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if facts.task == "regression":
+            return _regression(metric.type_name(), outputs, targets.float())
+        if not len(targets):
+            return float("nan")
+        return _classes(metric.type_name(), probabilities(outputs, facts.task), targets.long(), facts)
+
+
+def _regression(name: str, outputs: Tensor, targets: Tensor) -> float:
+    if len(targets) < (2 if name == "R2Score" else 1):
+        return float("nan")
+    outputs = outputs.reshape(targets.shape)
+    if name == "R2Score":
+        squeezed = targets.squeeze(-1) if targets.ndim == 2 and targets.shape[1] == 1 else targets
+        return float(regression.r2_score(outputs.reshape(squeezed.shape), squeezed))
+    function: Any = {
+        "MeanSquaredError": regression.mean_squared_error,
+        "MeanAbsoluteError": regression.mean_absolute_error,
+    }[name]
+    return float(function(outputs.contiguous(), targets.contiguous()))
+
+
+FUNCTIONS = {
+    "Accuracy": "accuracy",
+    "Precision": "precision",
+    "Recall": "recall",
+    "F1Score": "f1_score",
+    "AUROC": "auroc",
+    "ConfusionMatrix": "confusion_matrix",
+}
+
+
+def _classes(name: str, probability: Tensor, targets: Tensor, facts: Facts) -> Value:
+    prefix = {"classification": "multiclass", "binary": "binary", "multilabel": "multilabel"}[facts.task]
+    function = getattr(classification, f"{prefix}_{FUNCTIONS[name]}")
+    arguments: dict[str, Any] = {}
+    if facts.task == "binary":
+        probability, targets = probability.reshape(-1), targets.reshape(-1)
+    else:
+        key = "num_classes" if facts.task == "classification" else "num_labels"
+        arguments[key] = probability.shape[1]
+    if name == "AUROC":
+        return _auroc(function, probability, targets, arguments, facts.task)
+    if name == "ConfusionMatrix":
+        rows: list[list[int]] = function(probability, targets, **arguments).tolist()
+        return rows
+    if facts.task != "binary":
+        arguments["average"] = "micro" if name == "Accuracy" else "macro"
+    return float(function(probability, targets, **arguments))
+
+
+def _auroc(function: Any, probability: Tensor, targets: Tensor, arguments: dict[str, Any], task: str) -> float:
+    """Mean area over the classes or labels that have members and non-members."""
+    if task == "binary":
+        return float(function(probability, targets)) if targets.min() != targets.max() else float("nan")
+    if task == "classification":
+        members = torch.bincount(targets, minlength=probability.shape[1])
+    else:
+        members = targets.sum(dim=0)
+    defined = (members > 0) & (members < len(targets))
+    if not bool(defined.any()):
+        return float("nan")
+    areas = function(probability, targets, average="none", **arguments)
+    return float(areas[defined].mean())
