@@ -1,0 +1,72 @@
+"""What a word on the command line stands for: a recipe file, a run, or either."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.bundled.find import bundled, recipes
+from engine.errors import UserError
+from engine.runs.directory import find, runs_root
+
+SUFFIXES = (".yaml", ".yml")
+
+
+def find_run(word: str, runs: Path | None) -> Path:
+    """The run that `word` names. Raises UserError with the candidates or the nearest names."""
+    return find(runs_root(runs), word)
+
+
+def find_recipe(word: str) -> Path:
+    """The recipe file that `word` names: a path, or a bundled recipe's name. Raises UserError with near names."""
+    path = Path(word).expanduser()
+    if path.is_file():
+        return path
+    if path.is_dir():
+        raise UserError(f"{word} is a folder, not a recipe", _inside(path))
+    found = bundled(word)
+    if found is not None:
+        return found
+    raise UserError(f"there is no recipe {word}", near_recipes(word))
+
+
+def near_recipes(word: str) -> str:
+    """The recipes whose names are nearest to `word`, in a sentence; "" where none is near."""
+    path = Path(word)
+    beside = [p for p in path.parent.iterdir() if p.suffix in SUFFIXES] if path.parent.is_dir() else []
+    every = {p.name: str(p) for p in recipes()} | {p.name: str(p) for p in beside}
+    by_stem = {Path(name).stem: name for name in every}
+    near = difflib.get_close_matches(path.stem, list(by_stem), n=3, cutoff=0.5)
+    if near:
+        return "did you mean " + " or ".join(every[by_stem[stem]] for stem in near) + "?"
+    return f"recipes here: {', '.join(sorted(every)[:8])}" if every else ""
+
+
+def _inside(folder: Path) -> str:
+    found = sorted(str(path) for path in folder.iterdir() if path.suffix in SUFFIXES)
+    return f"it holds {', '.join(found[:6])}" if found else ""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A recipe or a run."""
+
+    path: Path
+    is_run: bool
+
+
+def find_target(word: str, runs: Path | None) -> Target:
+    """A recipe file or a run, whichever `word` names. Raises UserError."""
+    path = Path(word).expanduser()
+    if path.is_file():
+        return Target(path, is_run=False)
+    if path.suffix in SUFFIXES:
+        return Target(find_recipe(word), is_run=False)
+    try:
+        return Target(find_run(word, runs), is_run=True)
+    except UserError as error:
+        found = bundled(word)
+        if found is not None:
+            return Target(found, is_run=False)
+        raise error
