@@ -1,0 +1,136 @@
+"""One column of a table as it was read: its texts, its numbers where every cell is one, and which type that makes it.
+
+An empty cell, and a cell that holds one of the words in `EMPTY`, is missing. Cells lose white space at both ends.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.data.errors import DataError
+
+EMPTY = ("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NAN", "-nan", "NULL", "null", "None", "?")
+"""Cells that count as missing."""
+MOST_LEVELS = 100
+"""A text column with more distinct values than this is free text or an id: ignored unless it is declared a category."""
+
+Numbers = npt.NDArray[np.float64]
+Texts = Sequence[str | None]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column. `cells` is a polars series of text (null: missing), or None where the file held numbers."""
+
+    name: str
+    cells: Any
+    number: Numbers | None
+    """(N,) NaN where missing; None where some cell is not a number."""
+
+    def __len__(self) -> int:
+        return len(self.number) if self.number is not None else len(self.cells)
+
+    def texts(self) -> list[str | None]:
+        """Every cell as text, None where missing; numbers in their shortest form (`7`, `0.25`)."""
+        if self.cells is not None:
+            found: list[str | None] = self.cells.to_list()
+            return found
+        assert self.number is not None
+        return [None if math.isnan(value) else plain_number(value) for value in self.number.tolist()]
+
+    def missing(self) -> npt.NDArray[np.bool_]:
+        """(N,) which cells are missing."""
+        if self.number is not None:
+            return np.isnan(self.number)
+        found: npt.NDArray[np.bool_] = self.cells.is_null().to_numpy()
+        return found
+
+    def numbers(self, path: str, where: str = "") -> Numbers:
+        """The cells as numbers. Raises DataError, naming the first row that holds something else or is infinite."""
+        values = self.number
+        if values is None:
+            for row, cell in enumerate(self.texts()):
+                if cell is not None and not is_number(cell):
+                    raise DataError(
+                        f"{where}column '{self.name}' should hold numbers, but row {row} (from 0) holds {cell[:40]!r}",
+                        "correct the cell or leave it empty, or set the column's type under data.columns",
+                        path,
+                    )
+            values = np.full(len(self), np.nan)
+        infinite = np.isinf(values)
+        if infinite.any():
+            raise DataError(
+                f"{where}column '{self.name}' holds an infinite value in row {int(infinite.argmax())} (from 0)",
+                "replace it by a number, or leave the cell empty and choose data.missing",
+                path,
+            )
+        return values
+
+    def take(self, rows: npt.NDArray[np.int64]) -> Column:
+        """The same column with only these rows."""
+        return Column(
+            self.name,
+            None if self.cells is None else self.cells.gather(rows),
+            None if self.number is None else self.number[rows],
+        )
+
+
+def text_column(name: str, cells: Any) -> Column:
+    """A column from a polars series of text, blanks and words for 'missing' not yet taken out."""
+    import polars as pl
+
+    stripped = cells.str.strip_chars()
+    stripped = pl.select(pl.when(stripped.is_in(list(EMPTY))).then(None).otherwise(stripped)).to_series()
+    numbers = stripped.cast(pl.Float64, strict=False)
+    filled = len(stripped) - stripped.null_count()
+    is_numeric = filled > 0 and numbers.null_count() == stripped.null_count() and not numbers.is_nan().any()
+    number = numbers.fill_null(float("nan")).to_numpy().astype(np.float64) if is_numeric else None
+    return Column(name, stripped, number)
+
+
+def number_column(name: str, values: npt.NDArray[Any]) -> Column:
+    """A column from numbers, NaN where missing."""
+    return Column(name, None, np.asarray(values, dtype=np.float64))
+
+
+def is_number(text: str) -> bool:
+    """Whether a cell reads as a number."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return "_" not in text
+
+
+def plain_number(value: float) -> str:
+    """A number in its shortest form: whole numbers without a point, others as Python writes them."""
+    return str(int(value)) if value.is_integer() and abs(value) < 1e16 else repr(value)
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Distinct names sorted: as numbers where all of them are numbers, else by code point."""
+    distinct = list(set(names))
+    if all(is_number(name) for name in distinct):
+        return sorted(distinct, key=lambda name: (float(name), name))
+    return sorted(distinct)
+
+
+def infer(column: Column) -> str:
+    """`number`, `category` or `ignore` for a column that nobody declared.
+
+    All numbers: number. Text with at most `MOST_LEVELS` distinct values, not all of them different: category. Free
+    text, ids and empty columns: ignore.
+    """
+    if column.number is not None:
+        return "number"
+    filled = [cell for cell in column.texts() if cell is not None]
+    levels = len(set(filled))
+    if levels == 0 or levels > MOST_LEVELS or (levels == len(filled) and levels >= 20):
+        return "ignore"
+    return "category"

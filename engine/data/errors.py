@@ -1,0 +1,19 @@
+"""What is wrong with the data of a recipe, and which key of the recipe to look at."""
+
+from __future__ import annotations
+
+from engine.errors import UserError
+
+
+class DataError(UserError):
+    """Data that cannot be used. `path` is the edit path of the key to mend, such as `data.source.path`."""
+
+    def __init__(self, message: str, hint: str = "", path: str = "data.source") -> None:
+        super().__init__(message, hint)
+        self.path = path
+
+
+def listing(names: list[str], most: int = 8) -> str:
+    """`a, b, c and 12 more`: names for a message that must stay short."""
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

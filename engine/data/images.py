@@ -1,0 +1,66 @@
+"""Images, and rows viewed as images: kept raw, scaled by channel as they are fed."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.data.errors import DataError
+from engine.data.features import check_given
+from engine.data.prepared import Scaling
+
+Array = npt.NDArray[Any]
+
+
+def view(x: Array, reshape: list[int] | None) -> Array:
+    """`x` with every sample in the shape that the recipe asks for. Raises DataError where the sizes differ."""
+    if not reshape:
+        return x
+    size = math.prod(x.shape[1:])
+    if any(length < 1 for length in reshape) or math.prod(reshape) != size:
+        raise DataError(
+            f"{size} values a row cannot be viewed as {' x '.join(map(str, reshape))} = {math.prod(reshape)}",
+            "the lengths must multiply to the values of a row",
+            "data.reshape",
+        )
+    return x.reshape(len(x), *reshape)
+
+
+def raw(x: Array) -> Array:
+    """Bytes stay bytes; other numbers become float32."""
+    return np.ascontiguousarray(x if x.dtype == np.uint8 else x.astype(np.float32))
+
+
+def fit(x: Array, normalize: Any) -> Scaling:
+    """Scale, and mean and std by channel (axis 1) over the training images, in units after the scale.
+
+    Bytes are counted, so that their sums are exact; floats are averaged in float64.
+    """
+    scale = 1 / 255 if x.dtype == np.uint8 else 1.0
+    channels = x.shape[1]
+    if not isinstance(normalize, str):
+        check_given(normalize, channels, "channel")
+        return Scaling(scale, tuple(map(float, normalize.mean)), tuple(map(float, normalize.std)))
+    if normalize == "none":
+        return Scaling(scale, (0.0,) * channels, (1.0,) * channels)
+    shifts, scales = zip(*(_channel(x[:, channel], normalize) for channel in range(channels)), strict=True)
+    return Scaling(scale, shifts, scales)
+
+
+def _channel(x: Array, normalize: str) -> tuple[float, float]:
+    if x.dtype == np.uint8:
+        counts = np.bincount(x.reshape(-1), minlength=256).tolist()
+        there = [value for value, times in enumerate(counts) if times]
+        if normalize == "minmax":
+            return there[0] / 255, ((there[-1] - there[0]) or 255) / 255
+        n = sum(counts)
+        first = sum(value * times for value, times in enumerate(counts))
+        second = sum(value * value * times for value, times in enumerate(counts))
+        return first / n / 255, (math.sqrt(n * second - first * first) / n / 255) or 1.0
+    if normalize == "minmax":
+        low, high = float(x.min()), float(x.max())
+        return low, (high - low) or 1.0
+    return float(x.mean(dtype=np.float64)), float(x.std(dtype=np.float64)) or 1.0

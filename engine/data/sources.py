@@ -1,0 +1,116 @@
+"""From a recipe's `data.source` and `data.split` to rows: one reader for each source."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from engine.data.errors import DataError
+from engine.data.read_arrays import array_rows, builtin_rows, read_npy, read_npz, split_npz
+from engine.data.read_csv import read_csv
+from engine.data.read_parquet import read_parquet
+from engine.data.rows import Loaded, Rows
+
+BUILTIN = Path(__file__).parent / "builtin"
+TABLES = {"CSV": read_csv, "Parquet": read_parquet}
+
+
+def builtin_names() -> list[str]:
+    """Names of the built-in sets."""
+    return sorted(path.stem for path in BUILTIN.glob("*.npz"))
+
+
+def read_bytes(base: Path, name: str, key: str) -> tuple[bytes, Path]:
+    """A file's bytes, and its path; `name` is relative to `base`. Raises DataError."""
+    path = base / Path(name).expanduser()
+    if path.is_dir():
+        raise DataError(f"{name} is a folder", "name the file in it", key)
+    try:
+        return path.read_bytes(), path
+    except FileNotFoundError:
+        raise DataError(
+            f"there is no file {name} in {base}",
+            "paths are relative to the recipe's own folder; --data-root or GOODFIT_DATA replaces it",
+            key,
+        ) from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"{name} cannot be read: {reason}", "check the path and its permissions", key) from None
+
+
+def load(data: Any, base: Path) -> Loaded:
+    """Read the source of a recipe's data section (`engine.recipe.schema.Data`), and the parts that have files.
+
+    Raises DataError.
+    """
+    source = data.source
+    kind = type(source).type_name()
+    digests: list[tuple[str, str]] = []
+    files = {
+        part: value.path
+        for part, value in (("validation", data.split.validation), ("test", data.split.test))
+        if not isinstance(value, int | float)
+    }
+
+    def fetch(name: str, key: str, label: str = "source") -> tuple[bytes, Path]:
+        content, path = read_bytes(base, name, key)
+        digests.append((label, hashlib.sha256(content).hexdigest()))
+        return content, path
+
+    parts: dict[str, Rows] = {}
+    if kind == "Builtin":
+        if source.name not in builtin_names():
+            raise DataError(
+                f"there is no built-in data set '{source.name}'",
+                f"choose one of: {', '.join(builtin_names())}",
+                "data.source.name",
+            )
+        content, path = fetch(str(BUILTIN / f"{source.name}.npz"), "data.source.name")
+        main = builtin_rows(content, path)
+        if files:
+            raise DataError(
+                "parts of a built-in set cannot come from files", "give shares", f"data.split.{next(iter(files))}"
+            )
+    elif kind in TABLES:
+        content, path = fetch(source.path, "data.source.path")
+        columns = TABLES[kind](content, path, "data.source.path")
+        main = _table(columns, path)
+        for part, name in files.items():
+            key = f"data.split.{part}.path"
+            content, path = fetch(name, key, part)
+            parts[part] = _table(TABLES[kind](content, path, key), path)
+    elif kind == "NPZ":
+        content, path = fetch(source.path, "data.source.path")
+        arrays = read_npz(content, path, "data.source.path")
+        main, parts = split_npz(arrays, source.features, source.target, path.name, "data.source")
+        for part, name in files.items():
+            key = f"data.split.{part}.path"
+            content, path = fetch(name, key, part)
+            parts[part], _ = split_npz(read_npz(content, path, key), source.features, source.target, path.name, key)
+    elif kind == "NPY":
+        content, path = fetch(source.features, "data.source.features")
+        x = read_npy(content, path, "data.source.features")
+        content, y_path = fetch(source.target, "data.source.target", "target")
+        y = read_npy(content, y_path, "data.source.target")
+        main = array_rows(x, y, path.name, ("x", "y"), "data.source.features")
+        if files:
+            raise DataError(
+                "a part of NPY data cannot come from one file: features and target are two",
+                "put the arrays x_train, y_train, x_val, y_val, ... into one NPZ file",
+                f"data.split.{next(iter(files))}",
+            )
+    else:
+        raise DataError(f"goodfit cannot read {kind} yet", "use CSV, Parquet, NPZ, NPY or Builtin", "data.source.type")
+    return Loaded(main, parts, _fingerprint(digests))
+
+
+def _table(columns: dict[str, Any], path: Path) -> Rows:
+    return Rows(path.name, len(next(iter(columns.values()))) if columns else 0, columns)
+
+
+def _fingerprint(digests: list[tuple[str, str]]) -> str:
+    if len(digests) == 1:
+        return digests[0][1]
+    text = "".join(f"{digest}  {part}\n" for part, digest in digests)
+    return hashlib.sha256(text.encode()).hexdigest()
