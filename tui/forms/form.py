@@ -1,0 +1,299 @@
+"""A form: the fields of a part or of a section of the recipe, made from their declarations.
+
+A part's form begins with its type; another type brings other fields. What may be absent altogether (a schedule, early
+stopping) has `none` or a switch. Sections inside are forms inside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.widget import Widget
+from textual.widgets import Label, Static
+
+from engine.errors import UserError
+from engine.parts import catalog
+from engine.parts.part import FieldInfo, find, names
+from engine.recipe.edits import MISSING, Edit
+from engine.recipe.paths import child
+from tui.clean import clean
+from tui.forms.choice import Choice
+from tui.forms.field import Field
+from tui.forms.starting import changed_type, starting_part, starting_section
+from tui.forms.values import bounds_words
+from tui.workbench.context import Context
+
+NONE = "none"
+
+
+class Form(Vertical):
+    """The fields at `path`, bound both ways.
+
+    `family`: a part of that family stands there. `fields`: a section with those fields does. `optional`: it may be
+    absent; `default` is the word for that. `skip` leaves fields out, `only` picks some and their order.
+    """
+
+    DEFAULT_CSS = """
+    Form { height: auto; }
+    Form .form--type { height: 1; }
+    Form .form--name { width: 16; height: 1; color: $text-muted; }
+    Form .form--note { width: auto; height: 1; color: $text-disabled; margin-left: 1; }
+    Form .form--type:focus-within .form--name { color: $foreground; }
+    Form .form--message { height: auto; color: $error; padding-left: 2; display: none; }
+    Form .form--message.-said { display: block; }
+    Form .form--message.-warning { color: $warning; }
+    Form .form--body { height: auto; }
+    Form Form .form--body { padding-left: 2; }
+    Form Form .form--body .field--name { width: 14; }
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        path: str,
+        *,
+        family: str = "",
+        fields: Sequence[FieldInfo] = (),
+        optional: bool = False,
+        default: str = NONE,
+        label: str = "type",
+        skip: Collection[str] = (),
+        only: Sequence[str] = (),
+        live: bool = False,
+    ) -> None:
+        super().__init__()
+        self.context = context
+        self.path = path
+        self.family = family
+        self.optional = optional
+        self.default = default
+        self.label = label
+        self.live = live
+        self._section = list(fields)
+        self._skip = skip
+        self._only = only
+        self._type: str | None = None
+        self._ready = False
+        if family:
+            self._options: list[tuple[Any, str]] = [(name, name) for name in names(family)]
+        else:
+            self._options = [(True, "on")]
+        if optional:
+            self._options.insert(0, (NONE, default if family else "off"))
+
+    @property
+    def headed(self) -> bool:
+        """Whether the form begins with a type or a switch."""
+        return bool(self.family) or self.optional
+
+    def compose(self) -> ComposeResult:
+        """Type or switch, its message, the fields."""
+        if self.headed:
+            with Horizontal(classes="form--type"):
+                yield Label(self.label, markup=False, classes="form--name")
+                yield Choice(self._options, self.default if self.family else "off")
+                yield Label("", markup=False, classes="form--note")
+            yield Static("", markup=False, classes="form--message")
+        self._type = self._present_type()
+        with Vertical(classes="form--body"):
+            yield from self._widgets()
+
+    def on_mount(self) -> None:
+        """Show the document."""
+        self._ready = True
+        self.sync()
+
+    @property
+    def value(self) -> Any:
+        """What the document holds at the path, or MISSING."""
+        document = self.context.document
+        if document is None:
+            return MISSING
+        return document.get(self.path, MISSING) if self.path else document.data
+
+    def _present_type(self) -> str | None:
+        """The type of the part that stands there; for a section "on"; None where nothing does."""
+        value = self.value
+        if not self.family:
+            return "on" if not self.optional or value not in (MISSING, None) else None
+        if isinstance(value, dict):
+            value = value.get("type")
+        return value if isinstance(value, str) else None
+
+    def infos(self) -> list[FieldInfo]:
+        """The fields of what stands there now."""
+        if self._type is None:
+            return []
+        if self.family:
+            cls = find(self.family, self._type)
+            found = catalog.describe(cls) if cls is not None else []
+        else:
+            found = self._section
+        if self._only:
+            by_name = {info.name: info for info in found}
+            return [by_name[name] for name in self._only if name in by_name]
+        return [info for info in found if info.name not in self._skip]
+
+    def _widgets(self) -> list[Widget]:
+        return [self._widget(info) for info in self.infos()]
+
+    def _widget(self, info: FieldInfo) -> Widget:
+        path = child(self.path, info.name)
+        if info.kind == "part" and info.family:
+            return Form(
+                self.context, path, family=info.family, optional=not info.required, label=info.name, live=info.live
+            )
+        if info.kind == "mapping" and info.fields:
+            return Form(self.context, path, fields=info.fields, optional=info.nullable, label=info.name, live=info.live)
+        return Field(self.context, path, info)
+
+    @property
+    def fields(self) -> dict[str, Widget]:
+        """The form's own rows by field name: fields, and forms of what is inside."""
+        body = self.query_one(".form--body")
+        return {
+            row.info.name if isinstance(row, Field) else row.label: row
+            for row in body.children
+            if isinstance(row, Field | Form)
+        }
+
+    def sync(self) -> None:
+        """Show the document again; fields that the present type lacks go, its own come."""
+        if not self._ready:
+            return
+        now = self._present_type()
+        body = self.query_one(".form--body", Vertical)
+        if now != self._type:
+            self._type = now
+            body.remove_children()
+            body.mount(*self._widgets())
+        else:
+            for row in body.children:
+                if isinstance(row, Field | Form):
+                    row.sync()
+        if self.headed:
+            self._show_type()
+
+    def _show_type(self) -> None:
+        choice = self.query_one(".form--type", Horizontal).query_one(Choice)
+        word = self._type
+        words = [text for _, text in choice.options]
+        if word is not None and word not in words:
+            choice.options = [*self._options, (word, word)]
+            words.append(word)
+        choice.show(words.index(word) if word is not None else None)
+        why = self.context.locked(self.live)
+        if choice.disabled != bool(why):
+            choice.disabled = bool(why)
+        note = self.query(".form--note").first(Label)
+        if str(note.content) != ("fork" if why else ""):
+            note.update("fork" if why else "")
+        self._say("")
+
+    def _say(self, said: str) -> None:
+        message, severity = said, "error"
+        here = (self.path, child(self.path, "type"))
+        if not message and self.context.checked is not None:
+            for problem in self.context.checked.problems:
+                if problem.path in here:
+                    message, severity = problem.message, problem.severity
+                    break
+        static = self.query(".form--message").first(Static)
+        if str(static.content) != clean(message):
+            static.update(clean(message))
+        static.set_class(bool(message), "-said")
+        static.set_class(severity != "error", "-warning")
+
+    def _own(self, choice: Choice) -> bool:
+        return self.headed and choice.parent is self.query(".form--type").first()
+
+    @on(Choice.Restored)
+    def _restored(self, event: Choice.Restored) -> None:
+        if self._own(event.choice):
+            event.stop()
+            self._show_type()
+
+    @on(Choice.Changed)
+    def _changed(self, event: Choice.Changed) -> None:
+        if self._own(event.choice):
+            event.stop()
+
+    @on(Choice.Cleared)
+    def _cleared(self, event: Choice.Cleared) -> None:
+        if self._own(event.choice):
+            event.stop()
+            if self.optional:
+                event.choice.show(None)
+
+    @on(Choice.Chosen)
+    def _chosen(self, event: Choice.Chosen) -> None:
+        if self._own(event.choice):
+            event.stop()
+            value = event.choice.value
+            self.choose(None if value in (None, NONE) else value if self.family else "on")
+
+    def choose(self, name: str | None) -> bool:
+        """Make what stands here a part called `name`, or nothing; False where it was refused."""
+        if name == self._type:
+            return True
+        value = self.value
+        words = f"{self.path}: {self._type or self.default} → {name or self.default}"
+        if name is None:
+            edit = Edit("unset", self.path, expect=value)
+        elif not self.family:
+            edit = Edit("set", self.path, starting_section(self._section), expect=value)
+        elif self._type is None:
+            edit = Edit("set", self.path, starting_part(self.family, name), expect=value)
+        else:
+            new, dropped = changed_type(self.family, value, name)
+            edit = Edit("set", self.path, new, expect=value)
+            if dropped:
+                words += f" ({name} has no {', '.join(dropped)})"
+                self.context.say(f"{name} has no {', '.join(dropped)}: dropped", "information")
+        try:
+            done = self.context.apply((edit,), words)
+        except UserError as error:
+            self._say(error.message)
+            return False
+        self.sync()
+        if not done:
+            self._say("not applied")
+        return done
+
+
+class FieldHelp(Static):
+    """What the field with the focus means: its help, its bounds, what a smaller and a larger value do."""
+
+    DEFAULT_CSS = """
+    FieldHelp { height: 4; color: $text-muted; border-top: solid $border-blurred; padding: 0 1; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__("", markup=False)
+
+    def tell(self, widget: Widget | None) -> None:
+        """Explain the field that `widget` is in."""
+        text = help_of(widget)
+        if text != str(self.content):
+            self.update(text)
+
+
+def help_of(widget: Widget | None) -> str:
+    """The help of the field, or of the part whose type is chosen, that a widget belongs to."""
+    while widget is not None and not isinstance(widget, Field | Form):
+        widget = widget.parent if isinstance(widget.parent, Widget) else None
+    if isinstance(widget, Field):
+        info = widget.info
+        first = f"{info.help} ({bounds})" if (bounds := bounds_words(info)) else info.help
+        lines = [first]
+        if info.smaller:
+            lines.append(f"↓ {info.smaller}   ↑ {info.larger}")
+        return clean("  ".join(lines)) if len(first) > 60 else "\n".join(map(clean, lines))
+    if isinstance(widget, Form) and widget.family and widget._type is not None:
+        cls = find(widget.family, widget._type)
+        return clean(catalog.summary(cls)) if cls is not None else ""
+    return ""
