@@ -1,0 +1,56 @@
+"""All that can be said about a recipe before it runs: its form, its values, and what they mean together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from engine.data.facts import Facts
+from engine.errors import UserError
+from engine.parts.stack import Row, trace
+from engine.recipe.checks import data, model, training
+from engine.recipe.checks.subject import Subject
+from engine.recipe.document import Document
+from engine.recipe.problem import Problem
+from engine.recipe.schema import Recipe
+from engine.recipe.validate import validate
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A checked recipe: `recipe` is None where it has problems of form; `rows` are its layers with their shapes."""
+
+    recipe: Recipe | None
+    problems: list[Problem] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+
+    @property
+    def errors(self) -> list[Problem]:
+        """The problems that keep the recipe from being trained."""
+        return [problem for problem in self.problems if problem.severity == "error"]
+
+    @property
+    def warnings(self) -> list[Problem]:
+        """The problems that a person should look at."""
+        return [problem for problem in self.problems if problem.severity == "warning"]
+
+
+def check(document: Document, facts: Facts | None = None, data_problems: Iterable[UserError] = ()) -> Checked:
+    """Check a recipe. `facts` is what is known of its data; without it, what needs data is left out.
+
+    `data_problems` are the errors that reading the data raised: a `DataError` stands at its own path.
+    """
+    recipe, problems = validate(document.tree)
+    if recipe is None:
+        return Checked(None, problems)
+    shape = facts.shape if facts else None
+    outputs = facts.outputs if facts else None
+    rows = trace(recipe.model.layers, shape, outputs)
+    subject = Subject(document, recipe, facts, rows)
+    for error in data_problems:
+        subject.error(getattr(error, "path", "data.source"), error.message, error.hint)
+    for examine in (*data.CHECKS, *model.CHECKS, *training.CHECKS):
+        examine(subject)
+    severities = ("error", "warning", "info")
+    found = sorted(subject.problems, key=lambda p: (p.line, p.column, severities.index(p.severity)))
+    return Checked(recipe, found, rows)

@@ -1,0 +1,74 @@
+"""What a check looks at, and where it puts what it finds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from engine.data.facts import Facts
+from engine.parts.loss import Loss
+from engine.parts.metric import Metric
+from engine.parts.stack import Row
+from engine.recipe.document import Document, place
+from engine.recipe.edits import Edit
+from engine.recipe.problem import Problem, Severity
+from engine.recipe.resolve import USUAL_LOSS, usual_metrics
+from engine.recipe.schema import Recipe
+
+
+@dataclass
+class Subject:
+    """A recipe without mistakes of form, with what is known of its data."""
+
+    document: Document
+    recipe: Recipe
+    facts: Facts | None
+    rows: list[Row]
+    problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def task(self) -> str | None:
+        """The task, where the recipe or the data says it; else the only one that the loss fits."""
+        if self.recipe.task or self.facts:
+            return self.recipe.task or (self.facts.task if self.facts else None)
+        tasks = self.recipe.loss.tasks if self.recipe.loss else ()
+        return tasks[0] if len(tasks) == 1 else None
+
+    @property
+    def loss_name(self) -> str | None:
+        """The loss that training will use."""
+        loss: Loss | None = self.recipe.loss
+        return loss.type_name() if loss else USUAL_LOSS.get(self.task or "")
+
+    @property
+    def metrics(self) -> list[Metric] | None:
+        """The metrics that epochs will hold; None where the task is not known."""
+        if self.recipe.metrics is not None:
+            return self.recipe.metrics
+        return usual_metrics(self.task) if self.task else None
+
+    def error(self, path: str, message: str, hint: str = "", *fixes: tuple[Edit, ...]) -> None:
+        """Report what cannot work."""
+        self._report("error", path, message, hint, fixes)
+
+    def warn(self, path: str, message: str, hint: str = "", *fixes: tuple[Edit, ...]) -> None:
+        """Report what probably is not meant."""
+        self._report("warning", path, message, hint, fixes)
+
+    def inform(self, path: str, message: str, hint: str = "", *fixes: tuple[Edit, ...]) -> None:
+        """Report what is good to know."""
+        self._report("info", path, message, hint, fixes)
+
+    def _report(
+        self, severity: Severity, path: str, message: str, hint: str, fixes: tuple[tuple[Edit, ...], ...]
+    ) -> None:
+        line, column = place(self.document.tree, path)
+        self.problems.append(Problem(line, column, path, message, hint, severity, fixes))
+
+    def set(self, path: str, value: Any) -> tuple[Edit, ...]:
+        """A fix: put a value in place of what stands there now."""
+        return (Edit("set", path, value),)
+
+    def unset(self, path: str) -> tuple[Edit, ...]:
+        """A fix: take a key or a list item out."""
+        return (Edit("unset", path),)
