@@ -67,6 +67,7 @@ class Summary:
             case "plan":
                 self._plan = record.get("monitor", "val_loss"), record.get("epochs")
                 self._settle()
+                self.phase = "running"
             case "epoch":
                 self.epochs.append(record)
                 self.phase = "running"
