@@ -1,0 +1,96 @@
+"""A recipe read, checked and, where it is sound so far, checked against its data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.errors import UserError
+from engine.recipe.problem import Problem
+
+if TYPE_CHECKING:
+    from engine.data.facts import Facts
+    from engine.recipe.check import Checked
+    from engine.recipe.document import Document
+    from engine.recipe.schema import Recipe
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What is known about a recipe before any of it runs."""
+
+    file: str
+    """As the person named it."""
+    document: Document
+    base: Path
+    """Folder that relative data paths start from; absolute."""
+    checked: Checked
+    facts: Facts | None
+    """None where the recipe or its data has errors."""
+
+    @property
+    def problems(self) -> Sequence[Problem]:
+        """All problems, of recipe and data."""
+        return self.checked.problems
+
+    @property
+    def errors(self) -> int:
+        """How many of them are errors."""
+        return sum(problem.severity == "error" for problem in self.problems)
+
+    def resolved(self) -> Recipe:
+        """The recipe with every default written. Only where there are no errors."""
+        from engine.recipe.resolve import resolve
+
+        assert self.checked.recipe is not None and self.facts is not None
+        return resolve(self.checked.recipe, self.facts)
+
+
+def load_parts(parts: Sequence[Path]) -> None:
+    """Make goodfit's parts and those in a person's files known. Raises UserError."""
+    from engine.parts import catalog
+
+    catalog.load()
+    for file in parts:
+        catalog.load_file(file)
+
+
+def examine(word: str, sets: Sequence[str], data_root: Path | None, parts: Sequence[Path]) -> Examined:
+    """Read the recipe that `word` names, make the changes of `--set`, and check all of it.
+
+    Raises UserError where there is no such file, or a setting cannot be made.
+    """
+    from engine.recipe.document import Document, parse_sets
+    from tui.commands.run_target import find_recipe
+
+    load_parts(parts)
+    path = find_recipe(word)
+    document = Document.open(path)
+    if sets:
+        edits = parse_sets(sets)
+        if document.tree.root is not None or not document.tree.problems:
+            document.apply(edits)
+    base = (data_root or path.parent).expanduser().absolute()
+    return examine_document(str(path), document, base)
+
+
+def examine_document(file: str, document: Document, base: Path) -> Examined:
+    """Check a document, and where that finds no error, its data too."""
+    from engine.data.errors import DataError
+    from engine.data.inspect import inspect
+    from engine.recipe.check import check
+
+    checked = check(document)
+    facts: Facts | None = None
+    if checked.recipe is not None:
+        try:
+            facts = inspect(checked.recipe, base)
+        except DataError as error:
+            checked = check(document, data_problems=[error])
+        except UserError as error:
+            checked = check(document, data_problems=[DataError(error.message, error.hint)])
+        else:
+            checked = check(document, facts)
+    return Examined(file, document, base, checked, facts)
