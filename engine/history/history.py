@@ -63,6 +63,7 @@ class History:
         self.best: Json | None = None
         """The `epoch` record of the best epoch."""
         self.epochs_planned: int | None = None
+        self.steps_per_epoch: int | None = None
         self.step = 0
         self.epoch = 0
         """The epoch that is running or was last run, from 1; 0 before the first."""
@@ -127,11 +128,6 @@ class History:
     def baseline(self) -> float | None:
         """The loss of always guessing the average."""
         return None if self.plan is None or "loss_baseline" not in self.plan else number(self.plan["loss_baseline"])
-
-    @property
-    def steps_per_epoch(self) -> int | None:
-        """Updates in an epoch."""
-        return self.plan.get("steps_per_epoch") if self.plan else None
 
     @property
     def steps_total(self) -> int | None:
@@ -305,6 +301,7 @@ class History:
     def _settle(self) -> None:
         """What follows from the plan and all edits: the monitored series, the planned epochs, the best epoch."""
         monitor, self.epochs_planned = self._plan_text
+        self.steps_per_epoch = self.plan.get("steps_per_epoch") if self.plan else None
         for record in self.edits:
             monitor, self.epochs_planned = after_edits(monitor, self.epochs_planned, record.get("edits", ()))
         self.monitor = monitor

@@ -133,7 +133,8 @@ def find(root: Path, run: str) -> Path:
 
 def effective_recipe(run_dir: Path, at_step: int | None = None) -> str:
     """The recipe's text with the edits that took effect on the run's effective line, up to and with `at_step`."""
-    from engine.recipe.document import apply_edits, edit_from_json
+    from engine.recipe.edits import edit_from_json
+    from engine.recipe.splice import apply_edits
 
     try:
         text = (run_dir / RECIPE).read_text(encoding="utf-8")

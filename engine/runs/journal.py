@@ -55,7 +55,7 @@ def decode(line: bytes) -> Json | None:
     if line[:9] != b"%08x " % zlib.crc32(body):
         return None
     try:
-        record = json.loads(body)
+        record = json.loads(body.decode("utf-8"))
     except ValueError:
         return None
     if isinstance(record, dict) and isinstance(record.get("type"), str) and isinstance(record.get("seq"), int):

@@ -120,7 +120,7 @@ def fork_run(
     Its recipe is the source's effective recipe at that step with `edits` (of `engine.recipe.edits`) made; the
     checkpoint is copied, and named with its manifest under `from` in launch.json, so that the source may go.
     """
-    from engine.recipe.document import apply_edits
+    from engine.recipe.splice import apply_edits
 
     step = int(record["step"])
     text = apply_edits(effective_recipe(source, step), tuple(edits))

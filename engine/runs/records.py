@@ -157,6 +157,35 @@ class Checkpoint(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Finding(Record):
+    """A rule has found something to say about the run."""
+
+    type: ClassVar[str] = "finding"
+    rule: str
+    severity: Literal["error", "warning", "info"]
+    evidence: Json
+    reason: str
+    fixes: list[Json] = field(default_factory=list)
+    """`{label, edits}` each."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FindingUpdated(Finding):
+    """The same finding, with newer evidence."""
+
+    type: ClassVar[str] = "finding_updated"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FindingCleared(Record):
+    """What the rule found no longer holds."""
+
+    type: ClassVar[str] = "finding_cleared"
+    rule: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class CommandAccepted(Record):
     """A command was read and will take effect."""
 
@@ -241,6 +270,9 @@ RECORDS: dict[str, type[Record]] = {
         Epoch,
         Edited,
         Checkpoint,
+        Finding,
+        FindingUpdated,
+        FindingCleared,
         CommandAccepted,
         CommandRefused,
         Paused,
