@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import UserError
-from engine.runs.journal import Journal, Tail, read
+from engine.runs.journal import Journal, Tail
 from engine.runs.lock import Holder, probe, read_holder
-from engine.runs.records import CommandAccepted, CommandRefused, Json
+from engine.runs.records import CommandRefused, Json
 from engine.runs.storage import make_folder, refused, sync_folder, write_new
 
 COMMANDS = "commands"
@@ -78,64 +78,57 @@ def _worker(run_dir: Path, patience: float = 10.0) -> Holder | None:
 
 
 class Inbox:
-    """The worker's side: what has been asked and not yet been answered."""
+    """The worker's side: what is asked of it.
+
+    A command's file is removed as it is handed out. Whoever sent it waits for the answer in the journal and notices if
+    the worker dies before that; no later worker finds it, or would obey it.
+    """
 
     def __init__(self, run_dir: Path, token: str | None = None) -> None:
-        """`token` is the worker's own (`lock.holder.token`); None obeys commands to whomever."""
+        """`token` tells which worker this is; left out, that of the lock's holder."""
         self.folder = run_dir / COMMANDS
-        self._token = token
-        self._read: set[str] = set()
-        self._refused: list[tuple[str, str]] = []
+        holder = read_holder(run_dir) if token is None else None
+        self._token = holder.token if holder is not None else token
+        self._stuck: set[Path] = set()
+        """Files that were handed out and cannot be removed."""
+        self._unfit: list[CommandRefused] = []
 
     def poll(self) -> list[Command]:
-        """New commands, oldest first. Each is handed out once; answer it by `accept` or `refuse`."""
+        """New commands, oldest first, each exactly once; the worker answers every one in the journal.
+
+        What it cannot obey (unreadable, or meant for an earlier worker) is kept for `refuse_unfit`.
+        """
         try:
-            names = sorted(entry.name for entry in os.scandir(self.folder) if entry.name.endswith(".json"))
+            names = sorted(entry.name for entry in os.scandir(self.folder) if not entry.name.startswith("."))
         except OSError:
             return []
         found = []
         for name in names:
-            key = name.removesuffix(".json")
-            if key in self._read or name.startswith("."):
+            path = self.folder / name
+            if path.suffix != ".json":
                 continue
-            self._read.add(key)
-            command, why = self._parse(self.folder / name, key)
-            if command is not None:
+            command = self._parse(path)
+            try:
+                path.unlink()
+            except OSError:
+                if path in self._stuck:
+                    continue
+                self._stuck.add(path)
+            if isinstance(command, Command):
                 found.append(command)
             else:
-                self._refused.append((key, why))
+                self._unfit.append(command)
         return found
 
-    def accept(self, journal: Journal, command: Command, reason: str | None = None) -> Json:
-        """Journal that the command will take effect, then remove its file."""
-        record = journal.append(CommandAccepted(id=command.id, reason=reason))
-        self._remove(command.id)
-        return record
-
-    def refuse(self, journal: Journal, command: Command, reason: str) -> Json:
-        """Journal that the command will not take effect, then remove its file."""
-        record = journal.append(CommandRefused(id=command.id, reason=reason))
-        self._remove(command.id)
-        return record
-
     def refuse_unfit(self, journal: Journal) -> list[Json]:
-        """Refuse what `poll` could not hand out: unreadable commands, and those meant for an earlier worker."""
-        if not self._refused:
-            return []
-        answered = {record.get("id") for record in read(journal.run_dir) if record["type"].startswith("command_")}
+        """Journal a refusal for what `poll` kept back; returns the records."""
         records = []
-        while self._refused:
-            key, why = self._refused[0]
-            if key not in answered:
-                records.append(journal.append(CommandRefused(id=key, reason=why)))
-            self._remove(key)
-            self._refused.pop(0)
+        while self._unfit:
+            records.append(journal.append(self._unfit[0]))
+            self._unfit.pop(0)
         return records
 
-    def _remove(self, key: str) -> None:
-        (self.folder / f"{key}.json").unlink(missing_ok=True)
-
-    def _parse(self, path: Path, key: str) -> tuple[Command | None, str]:
+    def _parse(self, path: Path) -> Command | CommandRefused:
         try:
             fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
             with os.fdopen(fd, "rb") as file:
@@ -143,19 +136,12 @@ class Inbox:
             verb, worker = body.pop("verb"), body.pop("worker", None)
             body.pop("id", None)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            return None, "the command cannot be read"
+            return CommandRefused(id=path.stem, reason="the command cannot be read")
         if verb not in VERBS:
-            return None, f"no such command: {verb}"
-        if worker is not None and self._token is not None and worker != self._token:
-            return None, "it was meant for an earlier worker of this run"
-        return Command(key, verb, body), ""
-
-
-def answer(journal: Journal, id: str, *, accepted: bool, reason: str | None = None) -> Json:
-    """Journal the answer to a command by its id alone."""
-    if accepted:
-        return journal.append(CommandAccepted(id=id, reason=reason))
-    return journal.append(CommandRefused(id=id, reason=reason or "refused"))
+            return CommandRefused(id=path.stem, reason=f"there is no command {verb!r}")
+        if None not in (worker, self._token) and worker != self._token:
+            return CommandRefused(id=path.stem, reason="it was meant for an earlier worker of this run")
+        return Command(path.stem, verb, body)
 
 
 def wait(
