@@ -5,18 +5,20 @@ from __future__ import annotations
 import difflib
 import importlib
 import os
+import signal
 import sys
+from types import FrameType
 from typing import NoReturn
 
 import click
 
 from engine.errors import UserError
-from tui.clean import clean_block
-from tui.commands.output import complain, prepare_streams, write
+from tui.commands.output import complain, prepare_streams
 from tui.commands.verbs import LATER, VERBS, module_of
 
 BAD_INPUT = 2
 INTERRUPTED = 130
+TERMINATED = 143
 BROKEN_PIPE = 141
 
 
@@ -65,6 +67,7 @@ def unknown(word: str) -> UserError:
 def run(argv: list[str]) -> int:
     """Run one verb and return the exit code. No traceback gets out."""
     prepare_streams()
+    signal.signal(signal.SIGTERM, terminate)
     try:
         code = cli.main(args=argv, prog_name="goodfit", standalone_mode=False)
         sys.stdout.flush()
@@ -81,10 +84,21 @@ def run(argv: list[str]) -> int:
         return BAD_INPUT
     except KeyboardInterrupt:
         return INTERRUPTED
+    except Terminated:
+        return TERMINATED
     except BrokenPipeError:
         return broken_pipe()
     except Exception as error:
         return unexpected(error, argv)
+
+
+class Terminated(BaseException):
+    """SIGTERM came: children are to be ended on the way out."""
+
+
+def terminate(number: int, frame: FrameType | None) -> NoReturn:
+    """Handler of SIGTERM."""
+    raise Terminated
 
 
 def broken_pipe() -> int:
@@ -99,6 +113,7 @@ def unexpected(error: BaseException, argv: list[str]) -> int:
     import tempfile
     import traceback
 
+    first = (str(error).splitlines() or [""])[0][:200]
     words = f"goodfit {' '.join(argv)}\nPython {platform.python_version()} on {platform.platform()}\n\n"
     words += "".join(traceback.format_exception(error))
     try:
@@ -107,15 +122,5 @@ def unexpected(error: BaseException, argv: list[str]) -> int:
         where = f"the details are in {file.name}"
     except OSError:
         where = "the details could not be written"
-    complain("error", f"something in goodfit went wrong ({type(error).__name__}: {str(error)[:200]})", where)
+    complain("error", f"something in goodfit went wrong ({type(error).__name__}: {first})", where)
     return 1
-
-
-def main(argv: list[str]) -> NoReturn:
-    """`run` as a process."""
-    sys.exit(run(argv))
-
-
-def print_text(text: str) -> None:
-    """Help and other longer text of our own."""
-    write(clean_block(text))
