@@ -1,0 +1,382 @@
+"""One life of a run: take the lock, announce it, put the session together, train, and say how it ended, always."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine.errors import UserError
+from engine.runs import checkpoints
+from engine.runs.commands import COMMANDS, Inbox
+from engine.runs.directory import RECIPE, count_looks, effective_recipe
+from engine.runs.journal import Journal, read
+from engine.runs.launch import owner_of
+from engine.runs.lock import Lock
+from engine.runs.process import host
+from engine.runs.records import (
+    CommandAccepted,
+    CommandRefused,
+    Finished,
+    Json,
+    Paused,
+    Plan,
+    Progress,
+    Reason,
+    Record,
+    Replanned,
+    Resumed,
+    Started,
+    TestEvaluated,
+)
+from engine.runs.storage import StorageError
+from engine.runs.summary import launch_options
+from engine.train import origin
+from engine.train.desk import Change, Flags, LiveDesk
+
+if TYPE_CHECKING:
+    from engine.train.checkpoint import Saved, Saver
+    from engine.train.loop import Ending, Loop
+    from engine.train.plan import Choice
+    from engine.train.session import Session
+
+RETRY = 1.0
+"""Seconds between two attempts to write to a disk that refuses."""
+
+
+class Halt(Exception):
+    """A stop was asked for before there was anything to stop."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason)
+        self.reason: Reason = reason
+
+
+def live(run_dir: Path) -> Reason:
+    """One life of the run. Raises UserError where it cannot even begin."""
+    with Lock.acquire(run_dir) as lock:
+        journal = Journal.open(run_dir, lock)
+        lock.start_heartbeat()
+        try:
+            return Life(run_dir, lock, journal).run()
+        finally:
+            journal.close()
+
+
+class Life:
+    """A worker's work on a run, from `started` or `resumed` to `finished`."""
+
+    def __init__(self, run_dir: Path, lock: Lock, journal: Journal) -> None:
+        self.run_dir, self.journal = run_dir, journal
+        self.options = launch_options(run_dir)
+        self.records = read(run_dir)
+        self.flags = Flags()
+        self.desk = LiveDesk(Inbox(run_dir, lock.holder.token), journal, self.flags, owner_of(run_dir))
+        self.text = ""
+        self.loop: Loop | None = None
+        self.saver: Saver | None = None
+        self._told = ("", 0.0)
+
+    def run(self) -> Reason:
+        """The whole life; never raises but for what the disk refuses to the very end."""
+        signal.signal(signal.SIGTERM, lambda *_: self.flags.ask("preempted"))
+        signal.signal(signal.SIGINT, lambda *_: self.flags.ask("stopped"))
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        try:
+            finished = self._work()
+        except Halt as halt:
+            finished = self._finished(halt.reason)
+        except UserError as error:
+            finished = self._finished("error", _sentence(error))
+        except BaseException as error:
+            traceback.print_exc()
+            finished = self._failure(error)
+        self.write(finished)
+        return finished.reason
+
+    # The stages of a life
+
+    def _work(self) -> Finished:
+        saved = self._begin()
+        from engine.train.loop import NonFinite, OutOfMemory
+
+        session = self._open()
+        loop = self._loop(session, saved)
+        try:
+            for record in loop.run():
+                self.write(record)
+        except NonFinite as error:
+            self._write_all(loop.save())
+            return self._finished("non_finite", error.message, error.details)
+        except OutOfMemory as error:
+            self._write_all(loop.save())
+            return self._finished("out_of_memory", _smaller_batch(loop, str(error)))
+        ending: Ending | None = loop.ending
+        assert ending is not None
+        test = None
+        if self.options.get("test") and ending.reason in ("completed", "early_stopped"):
+            test = self._test(session, loop)
+        return self._finished(ending.reason, ending.message, test=test)
+
+    def _begin(self) -> Saved | None:
+        """Announce the life before anything slow; the state to go on from, if there is one."""
+        first = not any(record["type"] == "started" for record in self.records)
+        self.text = (self.run_dir / RECIPE).read_text(encoding="utf-8")
+        if first:
+            self.write(self._started())
+            checkpoints.sweep(self.run_dir, [{"type": "checkpoint", **(self.options.get("from") or {"path": ""})}])
+            return self._forked()
+        record, tensors, data = self._latest()
+        step = 0 if record is None else int(record["step"])
+        versions = origin.versions()
+        self.write(
+            Resumed(from_step=step, step=step, pid=os.getpid(), host=host(), versions=versions, wall=origin.now())
+        )
+        self.records = read(self.run_dir)
+        checkpoints.sweep(self.run_dir, self.records)
+        self.text = effective_recipe(self.run_dir, step)
+        if self.options.get("edits"):
+            self.desk.wishes.changes.append(Change(None, list(self.options["edits"])))
+        if record is None:
+            return None
+        from engine.train.checkpoint import unpack
+
+        return unpack(tensors, data)
+
+    def _latest(self) -> tuple[Json | None, dict[str, Any], Json]:
+        if not checkpoints.committed(self.records):
+            return None, {}, {}
+        record, tensors, data, problems = checkpoints.load_latest(self.run_dir, self.records)
+        for problem in problems:
+            self._say(_sentence(problem))
+        return record, tensors, data
+
+    def _forked(self) -> Saved | None:
+        """The checkpoint that a fork starts from, which lies in its own folder."""
+        source = self.options.get("from")
+        if not source:
+            return None
+        from engine.train.checkpoint import read as read_checkpoint
+
+        saved = read_checkpoint(self.run_dir, source)
+        position = saved.position
+        if position.best is None or position.best.step != position.step:
+            position.best, position.reference, position.waited = None, None, 0
+        return saved
+
+    def _open(self) -> Session:
+        from engine.parts import catalog
+        from engine.train.session import data_record, open_session
+
+        for path in self.options.get("parts") or ():
+            catalog.load_file(Path(path))
+        base = Path(self.options.get("base") or self.run_dir)
+        recorded, reason = self._recorded_plan()
+        session = open_session(
+            self.text, base, choice=recorded, device=self.options.get("device"), progress=self._progress
+        )
+        known = next((r for r in self.records if r["type"] == "data"), None)
+        facts = session.prepared.facts
+        if known is None:
+            self.write(data_record(session.prepared))
+        elif (known["data_sha256"], known["split_sha256"]) != (facts.data_sha256, facts.split_sha256):
+            raise UserError(
+                "the data is not what this run began with", "put the old data back, or start a new run on the new data"
+            )
+        if reason:
+            self.write(Replanned(plan=asdict(session.choice), reason=reason))
+        return session
+
+    def _recorded_plan(self) -> tuple[Choice | None, str]:
+        """The plan that holds for this run, or None and why there has to be another one."""
+        from engine.train import plan
+
+        records = [r for r in self.records if r["type"] in ("plan", "replanned")]
+        if not records:
+            return None, ""
+        last = records[-1]
+        choice = plan.recorded(last if last["type"] == "plan" else last["plan"])
+        reasons = plan.differences(choice)
+        device = self.options.get("device")
+        if device and str(plan.find_device(device)) != choice.device:
+            reasons = [f"{device} was asked for in place of {choice.device}"]
+        if not reasons:
+            return choice, ""
+        if self.options.get("frozen"):
+            raise UserError(f"the plan cannot be kept: {reasons[0]}", "leave out --frozen to plan anew")
+        return None, "; ".join(reasons)
+
+    def _loop(self, session: Session, saved: Saved | None) -> Loop:
+        from engine.train.checkpoint import Saver
+        from engine.train.loop import Loop
+        from engine.train.position import Position
+        from engine.train.rows import TimedRows
+
+        if not any(r["type"] == "plan" for r in self.records):
+            self.write(self._plan(session))
+        self.saver = Saver(self.run_dir, session.recipe, session.prepared, self.records)
+        position = Position()
+        if saved is not None:
+            session.executor.load(saved.state)
+            position = saved.position
+            source = self.options.get("from")
+            if source and not checkpoints.committed(self.records):
+                best = position.best is not None
+                self.write(self.saver.adopt(position, self.text, source, best))
+        self.loop = Loop(
+            session.text,
+            session.recipe,
+            read=session.read,
+            executor=session.executor,
+            steps_per_epoch=session.steps_per_epoch,
+            train_rows=len(session.prepared.train.rows),
+            measure=session.measure,
+            validated=session.validated,
+            position=position,
+            desk=self.desk,
+            rows=TimedRows(),
+            saver=self.saver,
+        )
+        return self.loop
+
+    def _plan(self, session: Session) -> Plan:
+        from engine.train import guess
+        from engine.train.build.model import count_parameters
+
+        part = guess.judged(session.prepared)
+        return Plan(
+            **asdict(session.choice),
+            parameters=count_parameters(session.executor.model),
+            steps_per_epoch=session.steps_per_epoch,
+            epochs=session.recipe.train.epochs,
+            loss_at_init=guess.loss_at_init(session.executor, part),
+            loss_baseline=guess.loss_of_average(session.executor, session.prepared, part),
+        )
+
+    def _test(self, session: Session, loop: Loop) -> Json | None:
+        """Look at the test part once, with the best epoch's weights."""
+        assert self.saver is not None
+        best = self.saver.best()
+        if best is not None:
+            session.executor.load(best.state, weights_only=True)
+        series = self._write_all(loop.evaluate("test"))
+        if series is None:
+            return None
+        metrics = {f"test_{name}": value for name, value in series.items()}
+        facts = session.prepared.facts
+        looks = count_looks(self.run_dir.parent, facts.data_sha256) + 1
+        self.write(
+            TestEvaluated(
+                epoch=best.position.epoch if best else None,
+                metrics=metrics,
+                data_sha256=facts.data_sha256,
+                looks=looks,
+                rows=facts.rows["test"],
+            )
+        )
+        return metrics
+
+    # Records
+
+    def write(self, record: Record) -> None:
+        """Append a record, waiting as long as the disk refuses, until somebody stops the run."""
+        while True:
+            try:
+                self.journal.append(record)
+                break
+            except StorageError as error:
+                self._say(_sentence(error))
+                if self.flags.stop is not None:
+                    raise
+                time.sleep(RETRY)
+        if isinstance(record, CommandAccepted | CommandRefused):
+            (self.run_dir / COMMANDS / f"{record.id}.json").unlink(missing_ok=True)
+
+    def _write_all(self, records: Iterator[Record]) -> Any:
+        """Write what a generator gives; its return value."""
+        while True:
+            try:
+                self.write(next(records))
+            except StopIteration as end:
+                return end.value
+
+    def _started(self) -> Started:
+        options = self.options
+        base = str(options.get("base") or self.run_dir)
+        return Started(
+            run=self.run_dir.name,
+            kind=str(options.get("kind", "train")),
+            path=str(self.run_dir),
+            pid=os.getpid(),
+            host=host(),
+            parent=options.get("parent"),
+            base=base,
+            versions=origin.versions(),
+            git=origin.git(Path(base)),
+            argv=list(options.get("argv") or []),
+            wall=origin.now(),
+        )
+
+    def _progress(self, stage: str, done: int, total: int | None) -> None:
+        """Say how far loading has come, and hear whether it should go on."""
+        now = time.monotonic()
+        if stage != self._told[0] or now - self._told[1] > 0.1 or done == total:
+            self._told = (stage, now)
+            self.write(Progress(stage=stage, done=done, total=total))
+        self._hear()
+        if self.desk.wishes.pause:
+            self.write(Paused(step=0))
+            while self.desk.wishes.pause and self.desk.wishes.stop is None:
+                self.desk.rest()
+                self._hear()
+            if self.desk.wishes.stop is None:
+                self.write(Resumed(from_step=0, step=0))
+        if self.desk.wishes.stop is not None:
+            raise Halt(self.desk.wishes.stop)
+
+    def _hear(self) -> None:
+        for answer in self.desk.listen(0):
+            self.write(answer)
+
+    def _finished(
+        self, reason: Reason, message: str = "", details: Json | None = None, test: Json | None = None
+    ) -> Finished:
+        position = self.loop.position if self.loop else None
+        best = position.best if position else None
+        return Finished(
+            epoch=position.epoch if position else None,
+            step=position.step if position else None,
+            reason=reason,
+            best_epoch=best.epoch if best else None,
+            best=best.row if best else {},
+            test=test,
+            recipe=self.loop.text if self.loop else self.text,
+            message=message,
+            details=details or {},
+        )
+
+    def _failure(self, error: BaseException) -> Finished:
+        if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
+            return self._finished("out_of_memory", _smaller_batch(self.loop, str(error)))
+        words = " ".join(str(error).split())[:300]
+        return self._finished("error", f"{type(error).__name__}: {words} (worker.log has the details)")
+
+    def _say(self, text: str) -> None:
+        print(f"{origin.now()} {text}", file=sys.stderr, flush=True)  # noqa: T201
+
+
+def _sentence(error: UserError) -> str:
+    return f"{error.message}; {error.hint}" if error.hint else error.message
+
+
+def _smaller_batch(loop: Loop | None, message: str) -> str:
+    if loop is None or loop.recipe.data.batch_size == 1:
+        return f"{message}; try a smaller network, or train.device: cpu"
+    size = loop.recipe.data.batch_size
+    return f"{message}; batch_size is {size}: fork with --set data.batch_size={max(size // 2, 1)}"

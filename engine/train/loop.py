@@ -1,0 +1,342 @@
+"""The training loop: one life of a run, from where it stands to its end, as a stream of records.
+
+It reads top to bottom: obey, stop if it is over, advance some steps, close the epoch. The arithmetic of a step is the
+executor's. Whoever consumes the records writes them down; the loop itself touches no journal.
+"""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.errors import UserError
+from engine.parts.scheduler import Clock, learning_rate, momentum_at, monitored_series
+from engine.recipe.schema import Recipe
+from engine.runs.records import CommandAccepted, CommandRefused, Edited, Epoch, Paused, Reason, Record, Resumed
+from engine.train import early_stopping, live
+from engine.train.checkpoint import Saver
+from engine.train.desk import Change, Desk
+from engine.train.early_stopping import value_of
+from engine.train.executors.executor import Executor, Ran, Rate
+from engine.train.position import Position, Row
+from engine.train.rows import Rows
+
+CHUNK_SECONDS = 0.02
+"""How long a chunk of steps should take; a command waits for one at most."""
+LARGEST_CHUNK = 4096
+
+Measure = Callable[[str, npt.NDArray[np.float32]], dict[str, Any]]
+
+
+class NonFinite(Exception):
+    """A step broke; the executor is back where it was before that step."""
+
+    def __init__(self, message: str, details: dict[str, Any]) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = details
+
+
+class OutOfMemory(Exception):
+    """Memory ran out in a step; the executor is back where it was before its chunk."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether the exception is torch's or Python's way of saying so."""
+    return isinstance(error, MemoryError) or any(
+        words in str(error).lower() for words in ("out of memory", "can't allocate memory", "cannot allocate memory")
+    )
+
+
+@dataclass(frozen=True)
+class Ending:
+    """Why a life is over."""
+
+    reason: Reason
+    message: str = ""
+
+
+class Loop:
+    """Owns where a run stands."""
+
+    def __init__(
+        self,
+        text: str,
+        recipe: Recipe,
+        *,
+        read: Callable[[str], Recipe],
+        executor: Executor,
+        steps_per_epoch: int,
+        train_rows: int,
+        measure: Measure,
+        validated: bool,
+        position: Position,
+        desk: Desk,
+        rows: Rows,
+        saver: Saver | None,
+    ) -> None:
+        """`text` and `recipe` are the effective recipe; `read` turns such a text into a resolved recipe; `measure`
+        turns the outputs over a part into series; without a `saver` nothing is kept on disk."""
+        self.text, self.recipe = text, recipe
+        self.position = position
+        self.ending: Ending | None = None
+        self._read, self._executor, self._measure = read, executor, measure
+        self._steps_per_epoch, self._train_rows, self._validated = steps_per_epoch, train_rows, validated
+        self._desk, self._rows, self._saver = desk, rows, saver
+        self._chunk, self._step_seconds = 1, 0.0
+        self._epoch_started = time.monotonic()
+        self.position.fit(steps_per_epoch)
+        self._executor.set(recipe)
+
+    # One life
+
+    def run(self) -> Iterator[Record]:
+        """All records of the life but its `finished`; afterwards `ending` says why it is over."""
+        while True:
+            yield from self._obey()
+            self.ending = self._over()
+            if self.ending:
+                break
+            if self._stepping:
+                yield from self._advance()
+            else:
+                yield from self._close_epoch()
+        yield from self.save()
+
+    def _over(self) -> Ending | None:
+        whole = self.position.index == 0
+        if whole and self.position.epoch >= self.recipe.train.epochs:
+            return Ending("completed")
+        stop = self._desk.wishes.stop
+        if stop is not None:
+            return Ending(stop)
+        if not whole:
+            return None
+        stopping = self.recipe.train.early_stopping
+        message = early_stopping.reason_to_stop(self.position, self._monitor, stopping)
+        return Ending("early_stopped", message) if message else None
+
+    # Steps
+
+    def _advance(self) -> Iterator[Record]:
+        """A chunk of steps. How many there are in one never changes a bit."""
+        position = self.position
+        rates = [self._rate(position.step + offset) for offset in range(self._chunk_length())]
+        began = time.monotonic()
+        self._executor.mark()
+        ran = self._run(rates)
+        if not self._executor.finite(ran.losses):
+            self._executor.rewind()
+            ran = self._step_by_step(rates)
+        first = position.step + 1
+        self._account(ran, rates)
+        yield from self._rows.add(first, ran.losses, rates, position.epoch + 1)
+        self._measure_speed(len(rates), time.monotonic() - began)
+        if self._saver and self._saver.due(mid_epoch=True):
+            yield from self.save()
+
+    def _run(self, rates: list[Rate]) -> Ran:
+        """The chunk; where memory runs out, everything is as it was before it. Raises OutOfMemory."""
+        try:
+            return self._executor.run(self.position.epoch, self.position.index, rates)
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            message = str(error).splitlines()[0] if str(error) else "no memory left"
+        # outside the handler: the exception holds the frames, and they hold the tensors
+        self._executor.rewind()
+        raise OutOfMemory(message)
+
+    def _step_by_step(self, rates: list[Rate]) -> Ran:
+        """A chunk again, one step at a time, to find the step that broke. Raises NonFinite in front of it."""
+        parts: list[Ran] = []
+        for offset, rate in enumerate(rates):
+            index = self.position.index + offset
+            self._executor.mark()
+            ran = self._executor.run(self.position.epoch, index, [rate])
+            if not self._executor.finite(ran.losses):
+                self._executor.rewind()
+                blame = self._executor.blame(self.position.epoch, index, rate) or {"what": "loss", "layer": None}
+                self._executor.rewind()
+                if parts:
+                    self._account(_joined(parts), rates[:offset])
+                raise self._broken(index, blame)
+            parts.append(ran)
+        return _joined(parts)
+
+    def _broken(self, index: int, blame: dict[str, Any]) -> NonFinite:
+        rows = [int(row) for row in self._executor.rows(self.position.epoch, index)]
+        epoch, step = self.position.epoch + 1, self.position.step + 1
+        where = f", first in layer {blame['layer']}" if blame.get("layer") else ""
+        what = {"input": "a number in the batch"}.get(blame["what"], f"the {blame['what']}")
+        shown = ", ".join(map(str, rows[:8])) + (", ..." if len(rows) > 8 else "")
+        hint = "check these rows" if blame["what"] == "input" else "try a lower learning rate, or clip_grad_norm"
+        message = f"{what} is not finite at step {step}, epoch {epoch}{where} (rows {shown}); {hint}"
+        return NonFinite(message, {**blame, "step": step, "epoch": epoch, "rows": rows})
+
+    def _account(self, ran: Ran, rates: list[Rate]) -> None:
+        position = self.position
+        for loss, denominator in zip(ran.losses.tolist(), ran.denominators.tolist(), strict=True):
+            position.loss_sum += loss * denominator
+            position.weight_sum += denominator
+        position.digest = zlib.crc32(ran.losses.astype("<f4").tobytes(), position.digest)
+        position.lr = rates[-1].lr
+        position.step += len(rates)
+        position.index += len(rates)
+
+    def _chunk_length(self) -> int:
+        length = min(self._chunk, self._steps_per_epoch - self.position.index)
+        horizon = self._desk.horizon(self.position.step)
+        return length if horizon is None else min(length, horizon - self.position.step)
+
+    def _measure_speed(self, steps: int, seconds: float) -> None:
+        each = max(seconds / steps, 1e-9)
+        self._step_seconds = each if not self._step_seconds else 0.5 * (self._step_seconds + each)
+        self._chunk = max(1, min(int(CHUNK_SECONDS / self._step_seconds), 2 * self._chunk, LARGEST_CHUNK))
+
+    def _rate(self, step: int) -> Rate:
+        """What the schedule says of the update after `step` ones."""
+        scheduler = self.recipe.scheduler
+        series = monitored_series(scheduler)
+        clock = Clock(
+            step=step,
+            epoch=self.position.epoch,
+            steps_per_epoch=self._steps_per_epoch,
+            epochs=self.recipe.train.epochs,
+            monitored=() if series is None else tuple(value_of(row, series) for row in self.position.rows),
+            lr=self.recipe.optimizer.lr,
+        )
+        return Rate(learning_rate(scheduler, clock), momentum_at(scheduler, clock))
+
+    # The end of an epoch
+
+    def _close_epoch(self) -> Iterator[Record]:
+        """Validate, judge, keep. A stop during validation leaves it for the next life."""
+        validation: Row = {}
+        if self._validated:
+            series = yield from self.evaluate("validation")
+            if series is None:
+                return
+            validation = {f"val_{name}": value for name, value in series.items()}
+            self.position.digest = zlib.crc32(np.float32(validation["val_loss"]).tobytes(), self.position.digest)
+        position = self.position
+        seconds = max(time.monotonic() - self._epoch_started, 1e-9)
+        train_loss = position.loss_sum / position.weight_sum
+        row: Row = {"train_loss": train_loss, **validation}
+        position.epoch += 1
+        position.index, position.loss_sum, position.weight_sum = 0, 0.0, 0.0
+        position.rows.append(row)
+        improved = early_stopping.judge(position, row, self._monitor, self.recipe.train.early_stopping)
+        yield Epoch(
+            epoch=position.epoch,
+            step=position.step,
+            train_loss=train_loss,
+            val_loss=validation.get("val_loss"),
+            metrics={name: value for name, value in validation.items() if name != "val_loss"},
+            lr=position.lr,
+            seconds=seconds,
+            samples_per_second=self._train_rows / seconds,
+            digest=f"{position.digest:08x}",
+        )
+        self._epoch_started = time.monotonic()
+        if self._saver:
+            if improved:
+                self._saver.keep_best(self._executor, position, self.text)
+            if self._saver.due(mid_epoch=False):
+                yield from self.save()
+
+    def evaluate(self, part: str) -> Generator[Record, None, Row | None]:
+        """Series of a part without prefix, {loss, <metric>...}; None where a stop came in between.
+
+        A generator whose return value is the series: commands are heard between two slices.
+        """
+        numerator = denominator = 0.0
+        outputs = []
+        for piece in self._executor.evaluate(part):
+            numerator += piece.numerator
+            denominator += piece.denominator
+            outputs.append(piece.outputs)
+            yield from self._desk.listen(self.position.step)
+            yield from self._hold()
+            if self._desk.wishes.stop is not None:
+                return None
+        loss = numerator / denominator if denominator else float("nan")
+        return {"loss": loss, **self._measure(part, np.concatenate(outputs))}
+
+    # Wishes
+
+    def _obey(self) -> Iterator[Record]:
+        """Do what has been asked. Edits wait for the epoch's validation, so that their place is told by the step."""
+        wishes = self._desk.wishes
+        while True:
+            yield from self._desk.listen(self.position.step)
+            if self._stepping:
+                while wishes.changes:
+                    yield from self._change(wishes.changes.popleft())
+            while wishes.saves:
+                yield CommandAccepted(id=wishes.saves.popleft())
+                yield from self.save()
+            if not wishes.pause or wishes.stop is not None:
+                return
+            yield from self._hold()
+
+    def _hold(self) -> Iterator[Record]:
+        """Wait while the run is paused, with its state on disk."""
+        wishes = self._desk.wishes
+        if not wishes.pause or wishes.stop is not None:
+            return
+        yield from self.save()
+        yield Paused(epoch=self.position.epoch + 1, step=self.position.step)
+        while wishes.pause and wishes.stop is None:
+            self._desk.rest()
+            yield from self._desk.listen(self.position.step)
+            if self._stepping:
+                while wishes.changes:
+                    yield from self._change(wishes.changes.popleft())
+            while wishes.saves:
+                yield CommandAccepted(id=wishes.saves.popleft())
+                yield from self.save()
+        if wishes.stop is None:
+            yield Resumed(from_step=self.position.step, epoch=self.position.epoch + 1, step=self.position.step)
+
+    def _change(self, change: Change) -> Iterator[Record]:
+        """Take edits over, or say why not. The state goes to disk first: a run resumed from it knows the edits."""
+        try:
+            begun = self.position.epoch + (self.position.index > 0)
+            text, recipe = live.change(self.text, self.recipe, change.edits, self._read, begun)
+        except UserError as error:
+            if change.id is None:
+                raise
+            yield CommandRefused(id=change.id, reason=f"{error.message}; {error.hint}" if error.hint else error.message)
+            return
+        if change.id is not None:
+            yield CommandAccepted(id=change.id)
+        yield from self.save()
+        self.text, self.recipe = text, recipe
+        self._executor.set(recipe)
+        yield Edited(epoch=self.position.epoch + 1, step=self.position.step, id=change.id, edits=change.edits)
+
+    def save(self) -> Iterator[Record]:
+        """Put the present state on disk, with all rows before it in the journal."""
+        yield from self._rows.flush()
+        if self._saver:
+            yield from self._saver.save(self._executor, self.position, self.text)
+
+    @property
+    def _stepping(self) -> bool:
+        """Whether a step comes next, not the validation of an epoch."""
+        return self.position.index < self._steps_per_epoch
+
+    @property
+    def _monitor(self) -> str:
+        return early_stopping.monitored(self.recipe, self._validated)
+
+
+def _joined(parts: list[Ran]) -> Ran:
+    return Ran(np.concatenate([part.losses for part in parts]), np.concatenate([part.denominators for part in parts]))

@@ -1,0 +1,170 @@
+"""How a run is resolved to run on this machine: decided once, journalled, kept by every later life and by verify."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass
+
+import torch
+
+from engine.data.facts import Facts
+from engine.errors import UserError
+from engine.parts.stack import Row, trace
+from engine.recipe.schema import Recipe
+from engine.runs.records import Json
+from engine.train.build.optimizer import kernel_for
+
+SMALL_STEP = 3e8
+"""Multiply-adds in a step below which threads cost more than they bring."""
+MOST_THREADS = 8
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the bits of a run depend on beside its recipe."""
+
+    executor: str
+    device: str
+    threads: int
+    precision: str
+    optimizer_kernel: str
+    memory_format: str
+    torch: str
+    cpu: str
+    gpu: str | None
+    reason: str = ""
+    """In words; the bits do not depend on it."""
+
+
+def choose(recipe: Recipe, facts: Facts, device: str | None = None) -> Choice:
+    """Decide what the recipe leaves `auto`, by rules alone: no timing, so the same recipe gives the same plan here.
+
+    `device` stands in for the recipe's. Raises UserError where the machine cannot do what is asked.
+    """
+    chosen = find_device(device or recipe.train.device)
+    threads, why = _threads(recipe, facts, chosen)
+    return Choice(
+        executor=_executor(recipe),
+        device=str(chosen),
+        threads=threads,
+        precision=_precision(recipe, chosen),
+        optimizer_kernel=kernel_for(recipe.optimizer, chosen),
+        memory_format="contiguous",
+        torch=torch.__version__,
+        cpu=cpu_name(),
+        gpu=gpu_name(chosen),
+        reason=f"autograd runs every recipe; {why}",
+    )
+
+
+def recorded(record: Json) -> Choice:
+    """The choice that a `plan` record holds."""
+    return Choice(**{name: record.get(name) for name in Choice.__dataclass_fields__})  # type: ignore[arg-type]
+
+
+def differences(choice: Choice) -> list[str]:
+    """What on this machine differs from where the choice was made, in words; empty where the bits can be the same."""
+    found = []
+    if choice.torch != torch.__version__:
+        found.append(f"torch was {choice.torch}, here it is {torch.__version__}")
+    if choice.cpu != cpu_name():
+        found.append(f"the CPU was {choice.cpu}, here it is {cpu_name()}")
+    try:
+        device = find_device(choice.device)
+    except UserError as error:
+        return [*found, error.message]
+    if choice.gpu != gpu_name(device):
+        found.append(f"the GPU was {choice.gpu}, here it is {gpu_name(device)}")
+    return found
+
+
+def find_device(name: str) -> torch.device:
+    """The device of that name; `auto` takes a GPU where there is one. Raises UserError."""
+    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+    if name == "auto":
+        return torch.device("cuda:0" if cuda else "mps" if mps else "cpu")
+    kind, _, number = name.partition(":")
+    if kind == "cpu" and not number:
+        return torch.device("cpu")
+    if kind == "mps" and not number:
+        if not mps:
+            raise UserError("train.device is mps, but torch finds no Apple GPU here", "use device: auto or cpu")
+        return torch.device("mps")
+    if kind == "cuda" and (not number or number.isdigit()):
+        if not cuda:
+            raise UserError(
+                f"train.device is {name}, but torch finds no CUDA GPU here",
+                "use device: auto or cpu; `goodfit doctor` shows what torch and the driver say",
+            )
+        if int(number or 0) >= torch.cuda.device_count():
+            raise UserError(f"there is no {name}: torch finds {torch.cuda.device_count()} GPUs", "use device: cuda:0")
+        return torch.device(f"cuda:{number or 0}")
+    raise UserError(f"{name} is no device", "use auto, cpu, cuda, cuda:1 or mps")
+
+
+def prepare_torch(choice: Choice, deterministic: bool) -> torch.device:
+    """Set torch up as the choice says, before any tensor is made; the device to work on."""
+    torch.set_num_threads(choice.threads)
+    torch.use_deterministic_algorithms(deterministic)
+    torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.deterministic = deterministic
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.set_float32_matmul_precision("highest")
+    return torch.device(choice.device)
+
+
+def cpu_name() -> str:
+    """Architecture and the vector instructions that torch uses: what its kernels are chosen by."""
+    return f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}"
+
+
+def gpu_name(device: torch.device) -> str | None:
+    """Name of the GPU, None on a CPU."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return "Apple GPU" if device.type == "mps" else None
+
+
+def step_work(recipe: Recipe, facts: Facts) -> float:
+    """Multiply-adds of one step, roughly: forward once, backward twice."""
+    rows = trace(recipe.model.layers, facts.shape, facts.outputs)
+    return 3.0 * recipe.data.batch_size * sum(_work(row) for row in rows)
+
+
+def _work(row: Row) -> float:
+    """Each weight of a layer is used once for every place of its output."""
+    inner = sum(_work(held) for held in row.rows)
+    places = 1
+    for size in (row.output or ())[1:]:
+        places *= size
+    held = sum(part.parameters for part in row.rows)
+    return inner + (row.parameters - held) * places
+
+
+def _threads(recipe: Recipe, facts: Facts, device: torch.device) -> tuple[int, str]:
+    if recipe.train.threads != "auto":
+        return recipe.train.threads, f"{recipe.train.threads} threads as the recipe says"
+    if device.type != "cpu":
+        return 1, f"one thread, since the work is on {device}"
+    work = step_work(recipe, facts)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if work < SMALL_STEP or cores == 1:
+        return 1, f"one thread, since a step is small ({work:.1e} multiply-adds)"
+    threads = min(cores, MOST_THREADS)
+    return threads, f"{threads} threads for {work:.1e} multiply-adds a step"
+
+
+def _executor(recipe: Recipe) -> str:
+    if recipe.train.executor not in ("auto", "autograd"):
+        raise UserError(
+            f"this version has no {recipe.train.executor} executor", "use train.executor: auto, which picks one"
+        )
+    return "autograd"
+
+
+def _precision(recipe: Recipe, device: torch.device) -> str:
+    if recipe.train.precision != "auto":
+        return recipe.train.precision
+    return "bf16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "fp32"

@@ -1,0 +1,87 @@
+"""Folding losses into `steps` rows: a bounded number of them a second, however fast the steps are."""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+import numpy as np
+
+from engine.runs.records import Steps
+from engine.train.executors.executor import Losses, Rate
+
+INTERVAL = 0.02
+"""Seconds between two rows."""
+
+
+class Rows(Protocol):
+    """Takes losses as they come and gives rows when it sees fit."""
+
+    def add(self, first: int, losses: Losses, rates: Sequence[Rate], epoch: int) -> Iterator[Steps]:
+        """Losses of the updates from `first` on, all of one epoch (from 1)."""
+
+    def flush(self) -> Iterator[Steps]:
+        """What is left, so that no row reaches across a checkpoint or an edit."""
+
+
+def fold(first: int, losses: Losses, lr: float, epoch: int) -> Steps:
+    """One row of these losses."""
+    return Steps(
+        epoch=epoch,
+        step=first + len(losses) - 1,
+        first=first,
+        count=len(losses),
+        loss_mean=float(losses.mean(dtype=np.float64)),
+        loss_min=float(losses.min()),
+        loss_max=float(losses.max()),
+        lr=lr,
+        crc=f"{zlib.crc32(losses.astype('<f4').tobytes()):08x}",
+    )
+
+
+class TimedRows:
+    """A row every `INTERVAL` seconds."""
+
+    def __init__(self) -> None:
+        self._first, self._epoch, self._lr = 0, 0, 0.0
+        self._pending: list[Losses] = []
+        self._last = -INTERVAL
+
+    def add(self, first: int, losses: Losses, rates: Sequence[Rate], epoch: int) -> Iterator[Steps]:
+        if not self._pending:
+            self._first = first
+        self._pending.append(losses)
+        self._epoch, self._lr = epoch, rates[-1].lr
+        if time.monotonic() - self._last >= INTERVAL:
+            yield from self.flush()
+
+    def flush(self) -> Iterator[Steps]:
+        if self._pending:
+            losses = np.concatenate(self._pending)
+            self._pending = []
+            self._last = time.monotonic()
+            yield fold(self._first, losses, self._lr, self._epoch)
+
+
+class RecordedRows:
+    """Rows cut where the rows of another run were, so that the two can be compared one by one."""
+
+    def __init__(self, cuts: Sequence[tuple[int, int]]) -> None:
+        """`cuts` holds (first, count) of the rows of the other run, in order."""
+        self._cuts = list(reversed(cuts))
+        self._losses: dict[int, tuple[np.float32, float, int]] = {}
+
+    def add(self, first: int, losses: Losses, rates: Sequence[Rate], epoch: int) -> Iterator[Steps]:
+        for offset, (loss, rate) in enumerate(zip(losses, rates, strict=True)):
+            self._losses[first + offset] = (loss, rate.lr, epoch)
+        done = first + len(losses) - 1
+        while self._cuts and sum(self._cuts[-1]) - 1 <= done:
+            start, count = self._cuts.pop()
+            held = [self._losses.pop(step) for step in range(start, start + count) if step in self._losses]
+            if len(held) == count:
+                yield fold(start, np.array([loss for loss, _, _ in held], np.float32), held[-1][1], held[-1][2])
+
+    def flush(self) -> Iterator[Steps]:
+        yield from ()

@@ -1,0 +1,153 @@
+"""Everything that training needs, put together from a recipe's text: data, plan, network, feed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from engine.data import target
+from engine.data.prepare import prepare
+from engine.data.prepared import Prepared
+from engine.errors import UserError
+from engine.parts import catalog
+from engine.recipe import reader
+from engine.recipe.resolve import resolve
+from engine.recipe.schema import Recipe
+from engine.recipe.validate import validate
+from engine.runs.records import DataRecord
+from engine.train import plan
+from engine.train.build.metric import compute
+from engine.train.executors.autograd import AutogradExecutor
+from engine.train.feed.feed import Feed
+from engine.train.feed.order import steps_per_epoch
+from engine.train.feed.resident import ResidentFeed
+
+ROOM = 0.5
+"""Share of a GPU's free memory that the data may take."""
+
+
+def read_recipe(text: str) -> Recipe:
+    """A recipe as it is written. Raises UserError with the first of its errors."""
+    catalog.load()
+    recipe, problems = validate(reader.read(text))
+    errors = [problem for problem in problems if problem.severity == "error"]
+    if recipe is None or errors:
+        first = errors[0]
+        raise UserError(f"recipe, line {first.line}, column {first.column}: {first.message}", first.hint)
+    return recipe
+
+
+@dataclass
+class Session:
+    """A run ready to train."""
+
+    text: str
+    recipe: Recipe
+    """Resolved."""
+    prepared: Prepared
+    choice: plan.Choice
+    executor: AutogradExecutor
+    steps_per_epoch: int
+
+    @property
+    def validated(self) -> bool:
+        """Whether there are validation rows."""
+        return len(self.prepared.validation.rows) > 0
+
+    def read(self, text: str) -> Recipe:
+        """Another text of the recipe, resolved on the same data."""
+        return resolve(read_recipe(text), self.prepared.facts)
+
+    def measure(self, part: str, outputs: npt.NDArray[np.float32]) -> dict[str, Any]:
+        """Metrics of a part by series name; those of a regression in the target's own units."""
+        data = {"train": self.prepared.train, "validation": self.prepared.validation, "test": self.prepared.test}[part]
+        assert data is not None
+        return measure(self.recipe, self.prepared, outputs, data.y)
+
+
+def measure(
+    recipe: Recipe, prepared: Prepared, outputs: npt.NDArray[np.float32], y: npt.NDArray[Any]
+) -> dict[str, Any]:
+    """Metrics of outputs (N, width) against prepared targets, by series name."""
+    facts = prepared.facts
+    predicted, targets = torch.from_numpy(outputs), torch.from_numpy(np.ascontiguousarray(y))
+    if facts.task == "regression":
+        scale = prepared.fitted.state["target"]
+        predicted = torch.from_numpy(target.to_units(scale, outputs))
+        targets = torch.from_numpy(target.to_units(scale, y))
+    return {metric.series(): compute(metric, predicted, targets, facts) for metric in recipe.metrics or []}
+
+
+def open_session(
+    text: str,
+    base: Path,
+    *,
+    choice: plan.Choice | None = None,
+    device: str | None = None,
+    progress: Callable[[str, int, int | None], None] | None = None,
+) -> Session:
+    """Read the data, decide the plan (or follow the one given), build the network at its initial weights.
+
+    Raises UserError.
+    """
+    plain = read_recipe(text)
+    prepared = prepare(plain, base, progress)
+    recipe = resolve(plain, prepared.facts)
+    choice = choice or plan.choose(recipe, prepared.facts, device)
+    torch_device = plan.prepare_torch(choice, recipe.train.deterministic)
+    rows = len(prepared.train.rows)
+    steps = steps_per_epoch(rows, recipe.data.batch_size, recipe.data.drop_last)
+    if steps == 0:
+        raise UserError(
+            f"drop_last leaves no batch: {rows} training rows do not fill one of {recipe.data.batch_size}",
+            "lower data.batch_size, or set data.drop_last: false",
+        )
+    executor = AutogradExecutor(
+        recipe,
+        prepared,
+        open_feed(recipe, prepared, torch_device),
+        device=torch_device,
+        precision=choice.precision,
+        kernel=choice.optimizer_kernel,
+    )
+    return Session(text, recipe, prepared, choice, executor, steps)
+
+
+def open_feed(recipe: Recipe, prepared: Prepared, device: torch.device) -> Feed:
+    """The feed that the recipe asks for."""
+    data = recipe.data
+    home = device
+    if device.type == "cuda":
+        size = prepared.train.x.nbytes + prepared.train.y.nbytes
+        free, _ = torch.cuda.mem_get_info(device)
+        home = device if size < ROOM * free else torch.device("cpu")
+    return ResidentFeed(
+        prepared.train, seed=recipe.seed, batch_size=data.batch_size, shuffle=data.shuffle, device=device, home=home
+    )
+
+
+def data_record(prepared: Prepared) -> DataRecord:
+    """The facts about the data, for the journal."""
+    facts = prepared.facts
+    return DataRecord(
+        rows=facts.rows,
+        task=facts.task,
+        shape=list(facts.shape),
+        outputs=facts.outputs,
+        features=facts.features,
+        classes=facts.classes,
+        class_counts=facts.class_counts,
+        target_names=facts.target_names,
+        missing=facts.missing,
+        duplicates=facts.duplicates,
+        shared=facts.shared,
+        warnings=facts.warnings,
+        data_sha256=facts.data_sha256,
+        split_sha256=facts.split_sha256,
+    )

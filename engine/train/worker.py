@@ -1,0 +1,37 @@
+"""The worker: trains one run in a process of its own, and outlives whoever started it.
+
+`python -P -m engine.train.worker RUN_DIR`. It holds the run's lock for its whole life and writes the journal; it has no
+terminal and waits for nobody. Torch is imported only once the run has been announced.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+EXIT = {"completed": 0, "early_stopped": 0, "stopped": 0, "preempted": 143}
+"""Exit codes by reason; every other reason gives 1."""
+
+
+def main(arguments: list[str]) -> int:
+    """Work on the run named; the exit code."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read by CUDA once, before its first use
+    if arguments == ["--standby"]:
+        from engine.train.standby import wait_for_claim
+
+        claim = wait_for_claim()
+        if claim is None:
+            return 0
+        arguments = [claim]
+    if len(arguments) != 1:
+        print("usage: python -P -m engine.train.worker (RUN_DIR | --standby)", file=sys.stderr)  # noqa: T201
+        return 2
+    from engine.train.life import live
+
+    reason = live(Path(arguments[0]).absolute())
+    return EXIT.get(reason, 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
