@@ -24,14 +24,15 @@ class Facts:
     """By part, in the order of `classes`."""
     target_names: list[str] = field(default_factory=list)
     features: list[dict[str, Any]] = field(default_factory=list)
-    """A row a column of the source: name, type (number | category | image | ignore), missing, unique, constant,
-    mean, std, min, max, example."""
+    """A row a column of the source: name, type (number | category | image | ignore), role (feature | target | split |
+    ignored), missing, unique, constant, mean, std, min, max, example."""
     missing: int = 0
     duplicates: int = 0
     shared: dict[str, int] = field(default_factory=dict)
     """Rows that stand in two parts: {"train/validation": n, ...}."""
     warnings: list[dict[str, Any]] = field(default_factory=list)
-    """Things to look at, {kind, message, columns | rows, path}: id-like and constant columns, straddling groups, ..."""
+    """Things to look at, {kind, severity, message, path, fix, columns | rows}: id-like and constant columns, straddling
+    groups, ... (`engine.data.notes`). `fix` is a list of edits {op, path, value}."""
     data_sha256: str = ""
     split_sha256: str = ""
     baseline: dict[str, float] = field(default_factory=dict)

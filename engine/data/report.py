@@ -6,40 +6,116 @@ from typing import Any
 
 import numpy as np
 
-from engine.data.choose import Roles
+from engine.data import same_rows
+from engine.data.baseline import baseline
+from engine.data.column import Column
 from engine.data.facts import Facts
+from engine.data.gather import Gathered
+from engine.data.notes import notes
 from engine.data.prepared import Part
-from engine.data.rows import Rows
 from engine.recipe.schema import Recipe
+
+Row = dict[str, Any]
+MOST_COLUMNS = 500
+"""Columns that the facts describe one by one: the first so many."""
+MANY_CELLS = 20_000_000
+"""From so many cells on, distinct values are not counted: it would take longer than reading the file."""
 
 
 def report(
     recipe: Recipe,
-    main: Rows,
-    others: dict[str, Rows],
-    roles: Roles,
+    gathered: Gathered,
     goal: dict[str, Any],
     parts: dict[str, Part],
-    data_sha256: str,
-    split_sha256: str,
     shape: tuple[int, ...],
+    split_sha256: str,
 ) -> Facts:
-    """The facts of prepared data."""
-    counts = {}
-    if goal["classes"]:
-        for name, part in parts.items():
-            if goal["kind"] == "labels":
-                counts[name] = [int(n) for n in part.y.sum(axis=0)]
-            else:
-                counts[name] = np.bincount(part.y.reshape(-1).astype(np.int64), minlength=len(goal["classes"])).tolist()
+    """The facts of prepared data. Counts of missing and distinct cells are over the whole source; mean, std, min and
+    max over the training part alone."""
+    keys = {
+        name: same_rows.row_keys([column.take(rows) for column in source.columns + source.targets], x, len(rows))
+        for name, (source, rows) in gathered.parts.items()
+        for x in [None if source.x is None else source.x[rows]]
+    }
+    own = [keys[name] for name, (source, _) in gathered.parts.items() if source is gathered.usable["main"]]
+    judged = parts["validation"] if len(parts["validation"].rows) else parts["train"]
+    columns = _columns(gathered)
     return Facts(
         task=goal["task"],
-        shape=tuple(shape),
+        shape=shape,
         outputs=goal["outputs"],
         rows={name: len(part.rows) for name, part in parts.items()},
         classes=goal["classes"],
-        class_counts=counts,
+        class_counts=_class_counts(goal, parts),
         target_names=goal["columns"],
-        data_sha256=data_sha256,
+        features=columns,
+        missing=sum(found.missing for found in gathered.usable.values()),
+        duplicates=same_rows.duplicates(np.concatenate(own)),
+        shared=same_rows.shared(keys),
+        warnings=notes(recipe, gathered, goal, columns, parts),
+        data_sha256=gathered.sha256,
         split_sha256=split_sha256,
+        baseline=baseline(goal, parts["train"].y, judged.y, recipe.loss),
     )
+
+
+def _class_counts(goal: dict[str, Any], parts: dict[str, Part]) -> dict[str, list[int]]:
+    if not goal["classes"]:
+        return {}
+    counts = {}
+    for name, part in parts.items():
+        if goal["kind"] == "labels":
+            counts[name] = [int(found) for found in part.y.sum(axis=0)]
+        else:
+            codes = part.y.reshape(-1).astype(np.int64)
+            counts[name] = np.bincount(codes, minlength=len(goal["classes"])).tolist()
+    return counts
+
+
+def _columns(gathered: Gathered) -> list[Row]:
+    """A row a column: name, type, role (feature | target | split | ignored), missing, unique, constant, mean, std,
+    min, max, example."""
+    main, roles = gathered.main, gathered.roles
+    if main.x is not None:
+        return [_pictures(gathered), *(_describe(c, "target", "number", None, True) for c in main.columns.values())]
+    source, train = gathered.parts["train"]
+    rows = source.rows[train]
+    count = main.n * len(main.columns) <= MANY_CELLS
+    return [
+        _describe(column, roles.roles[name], roles.types[name], rows, count)
+        for name, column in list(main.columns.items())[:MOST_COLUMNS]
+    ]
+
+
+def _describe(column: Column, role: str, kind: str, rows: Any, count: bool) -> Row:
+    missing = int(column.missing().sum())
+    row: Row = {"name": column.name, "type": kind, "role": role, "missing": missing, "unique": None, "constant": False}
+    row |= dict.fromkeys(("mean", "std", "min", "max"))
+    first = column.take(np.flatnonzero(~column.missing())[:1]).texts()
+    row["example"] = (first[0] or "")[:60] if first else ""
+    if column.number is not None:
+        there = column.number[~np.isnan(column.number)]
+        if count:
+            row["unique"] = len(np.unique(there))
+        row["constant"] = len(there) > 0 and bool((there == there[0]).all())
+        trained = column.number if rows is None else column.number[rows]
+        trained = trained[np.isfinite(trained)]
+        if len(trained) and kind == "number":
+            row["mean"], row["std"] = float(trained.mean()), float(trained.std())
+            row["min"], row["max"] = float(trained.min()), float(trained.max())
+    else:
+        levels = set(column.texts()) - {None}
+        row["unique"] = len(levels)
+        row["constant"] = len(levels) == 1
+    return row
+
+
+def _pictures(gathered: Gathered) -> Row:
+    source, train = gathered.parts["train"]
+    assert source.x is not None
+    x = source.x[train]
+    low, high = float(x.min()), float(x.max())
+    row: Row = {"name": "x", "type": "image", "role": "feature", "missing": 0, "unique": None, "constant": low == high}
+    mean, std = float(x.mean(dtype=np.float64)), float(x.std(dtype=np.float64))
+    row |= {"mean": mean, "std": std, "min": low, "max": high}
+    return row | {"example": f"{' x '.join(map(str, x.shape[1:]))} {x.dtype}"}

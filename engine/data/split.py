@@ -138,16 +138,15 @@ def _sorted(train: Index, validation: Index, test: Index) -> dict[str, Index]:
     return {name: np.sort(rows).astype(np.int64) for name, rows in parts.items()}
 
 
-def too_small(sizes: dict[str, int], wanted: int) -> DataError | None:
-    """The error for classes with fewer rows than there are parts, or None."""
-    small = [f"'{name}' ({size} row{'s' if size > 1 else ''})" for name, size in sizes.items() if size < wanted]
-    if not small:
-        return None
-    return DataError(
-        f"cannot stratify: {wanted} parts, but too few rows of class {listing(small)}",
-        "leave such rows out, collect more, or set data.split.stratify: false",
-        "data.split.stratify",
-    )
+def check_sizes(sizes: dict[str, int], parts: int) -> None:
+    """Raises DataError where a class has fewer rows than there are parts to put them in."""
+    small = [f"'{name}' ({size})" for name, size in sizes.items() if size < parts]
+    if small:
+        raise DataError(
+            f"cannot stratify into {parts} parts: too few rows of class {listing(small)}",
+            "leave such rows out, collect more, or remove data.split.stratify",
+            "data.split.stratify",
+        )
 
 
 def divide(split: Any, n: int, own: set[str], columns: dict[str, Column], codes: Index | None) -> dict[str, Index]:

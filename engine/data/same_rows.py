@@ -1,0 +1,76 @@
+"""Rows that are equal: a 64-bit fingerprint of each row, compared instead of the rows."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.data.column import Column
+
+Array = npt.NDArray[Any]
+Keys = npt.NDArray[np.uint64]
+
+
+def _mix(values: Keys) -> Keys:
+    """Steele, Lea and Flood's splitmix64: every input bit changes about half of the output's."""
+    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return values ^ (values >> np.uint64(31))
+
+
+def row_keys(columns: list[Column], x: Array | None, n: int) -> Keys:
+    """(N,) a fingerprint of each row's cells, equal for equal rows (two missing cells are equal)."""
+    keys = np.zeros(n, dtype=np.uint64)
+    if x is not None:
+        keys = _array_keys(x)
+    for position, column in enumerate(columns):
+        salt = np.uint64(0x9E3779B97F4A7C15 * (position + 1) & 0xFFFFFFFFFFFFFFFF)
+        keys = _mix(keys ^ salt) + _mix(_cell_keys(column) ^ salt)
+    return keys
+
+
+def _cell_keys(column: Column) -> Keys:
+    if column.number is not None:
+        values = np.where(np.isnan(column.number), np.nan, column.number + 0.0)
+        return np.ascontiguousarray(values).view(np.uint64)
+    texts = column.texts()
+    known = {
+        text: int.from_bytes(hashlib.blake2b((text or "").encode(), digest_size=8, salt=bytes([text is None])).digest())
+        for text in set(texts)
+    }
+    return np.array([known[text] for text in texts], dtype=np.uint64)
+
+
+def _array_keys(x: Array) -> Keys:
+    n = len(x)
+    keys = np.zeros(n, dtype=np.uint64)
+    chunk = max(1, 4_000_000 // max(1, x[0].nbytes))
+    for start in range(0, n, chunk):
+        part = np.ascontiguousarray(x[start : start + chunk]).reshape(len(x[start : start + chunk]), -1)
+        raw = part.view(np.uint8)
+        padded = np.zeros((len(raw), -(-raw.shape[1] // 8) * 8), dtype=np.uint8)
+        padded[:, : raw.shape[1]] = raw
+        words = padded.view(np.uint64)
+        places = np.arange(1, words.shape[1] + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+        keys[start : start + chunk] = _mix(words ^ places).sum(axis=1, dtype=np.uint64)
+    return keys
+
+
+def duplicates(keys: Keys) -> int:
+    """Rows that equal an earlier one."""
+    return len(keys) - len(np.unique(keys))
+
+
+def shared(parts: dict[str, Keys]) -> dict[str, int]:
+    """For each two parts, the rows of the second that stand in the first too; only where there are any."""
+    names = list(parts)
+    found = {}
+    for index, first in enumerate(names):
+        for second in names[index + 1 :]:
+            both = int(np.isin(parts[second], parts[first]).sum())
+            if both:
+                found[f"{first}/{second}"] = both
+    return found
