@@ -34,17 +34,17 @@ class LineChart(Canvas, can_focus=True):
         height: 1fr;
         min-height: 5;
         & > .chart--title { color: $foreground; text-style: bold; }
-        & > .chart--text { color: $foreground-muted; }
-        & > .chart--dim { color: $foreground-muted; }
-        & > .chart--axis { color: $foreground-muted 60%; }
-        & > .chart--train { color: $primary; }
-        & > .chart--validation { color: $warning; text-style: bold; }
-        & > .chart--level { color: $foreground-muted 70%; }
+        & > .chart--text { color: $text-muted; }
+        & > .chart--dim { color: $text-muted; }
+        & > .chart--axis { color: $grid; }
+        & > .chart--train { color: $train; }
+        & > .chart--validation { color: $val; text-style: bold; }
+        & > .chart--level { color: $text-muted; }
         & > .chart--best { color: $success; text-style: bold; }
         & > .chart--mark { color: $accent; }
-        & > .chart--quiet { color: $foreground-muted; }
+        & > .chart--quiet { color: $text-muted; }
         & > .chart--bad { color: $error; text-style: bold; }
-        & > .chart--cursor { color: $foreground-muted; }
+        & > .chart--cursor { color: $text-muted; }
         &:focus > .chart--cursor { color: $accent; }
     }
     """

@@ -28,7 +28,7 @@ GUTTER = 7
 """Cells left of the plot: labels of five, a blank and the axis."""
 CHROME = 3
 """Rows that are not the plot: title, axis, tick labels. A fourth, at the bottom, tells the newest marks."""
-ROOMY = 10
+ROOMY = 12
 """From this height on there is a row for the words of marks."""
 
 Window = Callable[[float, float, int], tuple[Any, Any, Any, Any]]

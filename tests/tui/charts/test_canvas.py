@@ -14,6 +14,7 @@ from textual.geometry import Region
 from tui.charts.grid import JOIN, Grid, changes
 from tui.charts.line import LineChart
 from tui.charts.plot import Picture, Trace
+from tui.workbench.theme import DARK
 
 
 def curve(epochs: float) -> Picture:
@@ -27,6 +28,10 @@ def curve(epochs: float) -> Picture:
 
 
 class ChartApp(App[None]):
+    def on_load(self) -> None:
+        self.register_theme(DARK)
+        self.theme = DARK.name
+
     def compose(self) -> ComposeResult:
         yield LineChart()
 
