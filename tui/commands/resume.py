@@ -18,7 +18,8 @@ from tui.commands.options import json_lines, runs_folder, sets, several, test_pa
 @several(sets, test_part, detach_option, runs_folder, json_lines)
 def command(run: str, sets: tuple[str, ...], test: bool, detach: bool, runs: Path | None, as_json: bool) -> int:
     """Go on with a run: a paused one in place; a stopped, killed or finished one gets a new life."""
-    from engine.recipe.document import edit_to_json, parse_sets
+    from engine.recipe.document import parse_sets
+    from engine.recipe.edits import edit_to_json
     from engine.runs.journal import Tail
     from engine.runs.launch import Options, resume_run
     from engine.runs.lock import probe

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from engine.recipe.edits import Edit, edit_to_json
 from tui.commands.options import json_lines, runs_folder, several
 
 
@@ -15,7 +16,7 @@ from tui.commands.options import json_lines, runs_folder, several
 @several(runs_folder, json_lines)
 def command(target: str, settings: tuple[str, ...], runs: Path | None, as_json: bool) -> int:
     """Change settings. A recipe file keeps its format and comments; a run changes between two steps, its file never."""
-    from engine.recipe.document import edit_to_json, parse_sets
+    from engine.recipe.document import parse_sets
     from tui.commands.ask import ask
     from tui.commands.run_target import find_target
 
@@ -26,10 +27,10 @@ def command(target: str, settings: tuple[str, ...], runs: Path | None, as_json: 
     return set_in_file(found.path, edits, as_json)
 
 
-def set_in_file(path: Path, edits: tuple[object, ...], as_json: bool) -> int:
+def set_in_file(path: Path, edits: tuple[Edit, ...], as_json: bool) -> int:
     """Change a recipe file on disk."""
     from engine.errors import UserError
-    from engine.recipe.document import Document, edit_to_json
+    from engine.recipe.document import Document
     from tui.commands.examine import load_parts
     from tui.commands.output import emit, narrate
 
@@ -38,10 +39,10 @@ def set_in_file(path: Path, edits: tuple[object, ...], as_json: bool) -> int:
     if document.tree.root is None and document.tree.problems:
         problem = document.tree.problems[0]
         raise UserError(f"{path}:{problem.line}:{problem.column}: {problem.message}", problem.hint)
-    document.apply(edits)  # type: ignore[arg-type]
+    document.apply(edits)
     document.save()
     if as_json:
-        emit("set", file=str(path), edits=[edit_to_json(edit) for edit in edits])  # type: ignore[arg-type]
+        emit("set", file=str(path), edits=[edit_to_json(edit) for edit in edits])
     else:
         narrate(f"{path}: {len(edits)} setting{'s' * (len(edits) != 1)} changed")
     return 0
