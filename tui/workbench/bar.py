@@ -63,15 +63,10 @@ class Bar(Widget):
     class Chosen(Message):
         """A cell was clicked."""
 
-        def __init__(self, bar: Bar, does: str) -> None:
+        def __init__(self, bar: Bar | None, does: str) -> None:
             super().__init__()
             self.bar = bar
             self.does = does
-
-        @property
-        def control(self) -> Bar:
-            """The bar."""
-            return self.bar
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)

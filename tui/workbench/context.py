@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from engine.data.facts import Facts
     from engine.recipe.check import Checked
     from engine.recipe.document import Document
-    from engine.runs.attach import AttachedRun
+    from tui.workbench.open_run import OpenRun
 
 
 class DocumentChanged(Message, bubble=False):
@@ -63,7 +63,7 @@ class Context:
     def __init__(
         self,
         document: Document | None = None,
-        run: AttachedRun | None = None,
+        run: OpenRun | None = None,
         *,
         on_apply: Callable[[Context, tuple[Edit, ...], str], bool] | None = None,
         on_show: Callable[[Context, str], None] | None = None,

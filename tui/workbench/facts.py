@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from engine.data.errors import DataError
 from engine.data.facts import Facts
 from engine.errors import UserError
 
@@ -25,8 +26,6 @@ class Answer:
     facts: Facts | None = None
     preview: list[dict[str, Any]] = field(default_factory=list)
     error: UserError | None = None
-    path: str = ""
-    """Edit path of the setting that the error is about."""
 
 
 async def read_facts(text: str, base: Path, data_root: Path | None, parts: tuple[Path, ...] = ()) -> Answer:
@@ -52,7 +51,7 @@ def decode(output: bytes) -> Answer:
         return Answer(error=UserError("the data could not be read", "see the Output list for what the reader said"))
     error = answer.get("error")
     if error:
-        return Answer(error=UserError(error["message"], error.get("hint", "")), path=error.get("path") or "")
+        return Answer(error=DataError(error["message"], error.get("hint", ""), path=error.get("path") or "data.source"))
     known = {entry.name for entry in fields(Facts)}
     given = {name: value for name, value in answer["facts"].items() if name in known}
     given["shape"] = tuple(given["shape"])

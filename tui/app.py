@@ -1,0 +1,357 @@
+"""The workbench: VS Code's anatomy in a terminal. Regions, keys and the clock; what the keys do is in
+`tui/workbench/actions/`, what is open in `tui/workbench/session.py`, what is shown in the regions' own modules.
+
+Never imports torch: training runs in worker processes, and this one may end at any time without changing them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import ClassVar, TypeVar
+
+from textual import on
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.message import Message
+from textual.widget import Widget
+from textual.widgets import ContentSwitcher, Input, TextArea
+
+from engine.errors import UserError
+from engine.runs.directory import list_runs, runs_root
+from tui.clean import clean_block
+from tui.keymap import ACTIONS, BY_ID, available, chords, letter_key
+from tui.options import Options
+from tui.panels.explorer import Explorer
+from tui.views.live import LiveView
+from tui.views.recipe import RecipeEditor, RecipeView
+from tui.views.start import StartView
+from tui.workbench import files, status
+from tui.workbench.activity_bar import ActivityBar
+from tui.workbench.bar import Bar
+from tui.workbench.bottom_panel import BottomPanel
+from tui.workbench.dialogs import Chord
+from tui.workbench.facts import Answer, read_facts
+from tui.workbench.line_filter import CleanFilter
+from tui.workbench.session import Session
+from tui.workbench.side_bar import SideBar, refresh
+from tui.workbench.tab import Tab
+from tui.workbench.theme import DARK, LIGHT
+
+T = TypeVar("T")
+POLL = 0.1
+"""Seconds between two looks at the journals of open runs."""
+FILES_EVERY = 10
+"""Looks at journals between two looks at open recipes' files."""
+NARROW = 100
+"""Columns below which the side bar lies over the editor."""
+
+
+class Workbench(App[int], inherit_bindings=False):
+    """The application."""
+
+    CSS_PATH = "app.tcss"
+    TITLE = "goodfit"
+    ENABLE_COMMAND_PALETTE = False
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (NARROW, "-normal"), (140, "-roomy")]
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (28, "-medium"), (38, "-tall")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(
+            Binding(key, f"do('{action.id}')", action.title, show=False)
+            for action in ACTIONS
+            for key in (*action.keys, *([] if " " in action.letter else [letter_key(action.letter)]))
+        ),
+        *(Binding(letter, f"chord('{letter}')", show=False) for letter in chords()),
+        Binding("escape", "leave", "leave the text", show=False),
+        Binding("ctrl+c", "how_to_quit", show=False),
+    ]
+
+    def __init__(self, options: Options | None = None, path: str | None = None) -> None:
+        super().__init__()
+        self.options = options or Options()
+        self.session = Session(self.options, self)
+        self.folder = Path.cwd()
+        self.runs_root = runs_root(self.options.runs)
+        self.farewell: list[str] = []
+        """What is printed when the screen is gone."""
+        self._path = path
+        self._ticks = 0
+        self._filters.append(CleanFilter())
+        self.register_theme(DARK)
+        self.register_theme(LIGHT)
+        self.theme = DARK.name
+
+    # Regions
+
+    def compose(self) -> ComposeResult:
+        """The regions."""
+        yield Bar(id="title-bar")
+        with Horizontal(id="body"):
+            yield ActivityBar(id="activity-bar")
+            explorer = Explorer(
+                lambda: files.recipes(self.folder), files.bundled, lambda: list_runs(self.runs_root), id="explorer"
+            )
+            yield SideBar(explorer, id="side-bar")
+            with Vertical(id="main"):
+                yield Bar(id="tab-bar")
+                with ContentSwitcher(id="editor", initial="start"):
+                    yield StartView(id="start")
+                yield BottomPanel(id="bottom-panel")
+        yield Bar(id="status-bar")
+
+    async def on_mount(self) -> None:
+        """Open what was asked for, and start the clock."""
+        self.side_bar.set_class(self.size.width < NARROW, "-hidden")
+        self.bottom_panel.set_class(self.size.height < 28, "-hidden")
+        self.set_interval(POLL, self._tick)
+        if self._path is None:
+            await self.show_active()
+            self.side_bar.set_class(False, "-hidden")
+            self.side_bar.focus_room()
+        else:
+            self.do("file.open_path", self._path)
+
+    @property
+    def side_bar(self) -> SideBar:
+        """The side bar."""
+        return self.query_one(SideBar)
+
+    @property
+    def bottom_panel(self) -> BottomPanel:
+        """The bottom panel."""
+        return self.query_one(BottomPanel)
+
+    @property
+    def view(self) -> Widget | None:
+        """The view of the tab in front."""
+        return self.query_one("#editor", ContentSwitcher).visible_content
+
+    @property
+    def narrow(self) -> bool:
+        """Whether the side bar lies over the editor."""
+        return self.size.width < NARROW
+
+    async def show_active(self, focus: bool = True) -> None:
+        """Bring the session's tab in front to the screen, in the editor, the side bar and the bars."""
+        tab = self.session.active
+        editor = self.query_one("#editor", ContentSwitcher)
+        if tab is None:
+            editor.current = "start"
+        else:
+            if not editor.query(f"#{tab.id}"):
+                view: Widget = (
+                    RecipeView(tab.context, id=tab.id) if tab.kind == "recipe" else LiveView(tab.context, id=tab.id)
+                )
+                view.display = False
+                await editor.mount(view)
+            editor.current = tab.id
+            refresh(editor.get_child_by_id(tab.id))
+        await self.side_bar.show(self.side_bar.room, tab)
+        self.update_bars()
+        if focus:
+            self.focus_view()
+
+    def focus_view(self) -> None:
+        """Put the focus into the tab in front."""
+        view = self.view
+        if isinstance(view, RecipeView):
+            view.editor.focus()
+        elif view is not None:
+            target = view if view.focusable else next((child for child in view.query("*") if child.focusable), None)
+            self.screen.set_focus(target)
+
+    async def forget(self, tab: Tab) -> None:
+        """Drop the widgets of a tab that was closed."""
+        for view in self.query_one("#editor").query(f"#{tab.id}"):
+            await view.remove()
+        await self.side_bar.forget(tab)
+
+    def update_bars(self) -> None:
+        """Say how it stands, in every bar. Costs nothing where nothing changed."""
+        if not self.is_running or not self.screen_stack:
+            return
+        tab = self.session.active
+        base = self.screen_stack[0]
+        left, right = status.title_cells(tab)
+        base.query_one("#title-bar", Bar).show(left, right)
+        tabs = base.query_one("#tab-bar", Bar)
+        tabs.show(status.tab_cells(self.session.tabs, tab, tabs.size.width or self.size.width))
+        side_bar = base.query_one(SideBar)
+        base.query_one(ActivityBar).show(side_bar.room if not side_bar.has_class("-hidden") else "")
+        base.query_one(BottomPanel).update(tab)
+        view = base.query_one("#editor", ContentSwitcher).visible_content
+        place = view.place if isinstance(view, RecipeView) else None
+        left, right = status.status_cells(tab, place, self.typing)
+        base.query_one("#status-bar", Bar).show(left, right)
+
+    @property
+    def typing(self) -> bool:
+        """Whether plain letters are text now."""
+        focused = self.screen_stack[0].focused
+        return isinstance(focused, Input) or (isinstance(focused, TextArea) and not focused.read_only)
+
+    # What the session says (see `session.Listener`)
+
+    def changed(self, tab: Tab, *messages: type[Message]) -> None:
+        """Tell the tab's view and room, if they are on the screen."""
+        if not self.is_running:
+            return
+        if tab is self.session.active:
+            view = self.screen_stack[0].query_one("#editor", ContentSwitcher).visible_content
+            if view is not None and view.id == tab.id:
+                for message in messages:
+                    view.post_message(message())
+            self.screen_stack[0].query_one(SideBar).deliver(tab, [message() for message in messages])
+        self.update_bars()
+
+    def say(self, message: str, severity: str = "information") -> None:
+        """A notification, kept in Output."""
+        shown = clean_block(message)
+        tab = self.session.active
+        if tab is not None:
+            tab.write_output(shown.replace("\n", "  "))
+        level = severity if severity in ("information", "warning", "error") else "information"
+        self.notify(shown, severity=level, timeout=8 if level == "error" else 5, markup=False)  # type: ignore[arg-type]
+
+    def facts_wanted(self, tab: Tab) -> None:
+        """Read the tab's data in a child process; an earlier reading is given up."""
+        first = tab.context.facts is None and not tab.context.facts_busy
+        tab.context.facts_busy = True
+        self.run_worker(self._read(tab, 0.0 if first else 0.5), group=f"facts-{tab.id}", exclusive=True)
+
+    async def _read(self, tab: Tab, rest: float) -> None:
+        await asyncio.sleep(rest)
+        document = tab.context.document
+        assert document is not None
+        base = document.path.parent if document.path is not None else self.folder
+        try:
+            answer = await read_facts(document.text, base, self.options.data_root, self.options.parts)
+        except UserError as error:
+            answer = Answer(error=error)
+        if tab in self.session.tabs:
+            self.session.facts_read(tab, answer)
+
+    # The clock
+
+    def _tick(self) -> None:
+        self.session.poll()
+        self._ticks += 1
+        if self._ticks % FILES_EVERY == 0:
+            for tab in self.session.poll_files():
+                self.do("file.conflict", tab)
+
+    # Keys and clicks
+
+    def do(self, id: str, *arguments: object) -> None:
+        """Do an action: a key of the table, or one of the functions beside them that take arguments."""
+        group, verb = id.split(".")
+        action = BY_ID.get(id)
+        tab = self.session.active
+        if action is not None and not available(action, tab.kind if tab else None):
+            self.say(f"{action.title}: that needs a {action.where} in front.", "warning")
+            return
+        self.flush()
+        function = getattr(importlib.import_module(f"tui.workbench.actions.{group}"), verb)
+        try:
+            result = function(self, *arguments)
+        except UserError as error:
+            self.session.refused(error)
+            return
+        if inspect.isawaitable(result):
+            self.run_worker(self._finish(result), group="actions")
+
+    async def _finish(self, work: object) -> None:
+        try:
+            await work  # type: ignore[misc]
+        except UserError as error:
+            self.session.refused(error)
+        self.update_bars()
+
+    def action_do(self, id: str) -> None:
+        """A key of the table."""
+        self.do(id)
+
+    def action_chord(self, first: str) -> None:
+        """The first of two letters: show what may follow."""
+        follow = {second: (action.id, action.title) for second, action in chords()[first].items()}
+        self.push_screen(Chord(first, follow), lambda chosen: self.do(chosen) if chosen else None)
+
+    def action_leave(self) -> None:
+        """Escape: close what lies over the editor, leave the text field."""
+        if self.narrow and not self.side_bar.has_class("-hidden"):
+            self.side_bar.add_class("-hidden")
+            self.focus_view()
+        else:
+            self.screen.set_focus(None)
+        self.update_bars()
+
+    def action_how_to_quit(self) -> None:
+        """^C ends nothing here."""
+        self.say("q or ^Q quits; runs go on without the screen.")
+
+    async def in_thread(self, work: Callable[[], T]) -> T:
+        """Do something that may wait (for a worker, for a disk) without holding up the screen."""
+        return await asyncio.to_thread(work)
+
+    def flush(self) -> None:
+        """What was typed and not told yet becomes part of the document."""
+        view = self.view if len(self.screen_stack) == 1 else None
+        tab = self.session.active
+        if isinstance(view, RecipeView) and tab is not None:
+            text = view.unsent()
+            if text is not None:
+                self.session.typed(tab, text)
+
+    @on(Bar.Chosen)
+    def _bar_chosen(self, event: Bar.Chosen) -> None:
+        if event.does.startswith("tab "):
+            self.do("file.show_tab", event.does.split()[1])
+        else:
+            self.do(event.does)
+
+    @on(Explorer.Opened)
+    def _explorer_opened(self, event: Explorer.Opened) -> None:
+        self.do("file.open_run" if event.is_run else "file.open_recipe", event.path)
+
+    @on(RecipeView.Typed)
+    def _typed(self, event: RecipeView.Typed) -> None:
+        tab = self.session.tab_of(event.context)
+        if tab is not None:
+            self.session.typed(tab, event.text)
+
+    @on(RecipeView.Moved)
+    def _moved(self) -> None:
+        self.update_bars()
+
+    @on(RecipeEditor.Left)
+    def _left(self) -> None:
+        self.action_leave()
+
+    @on(BottomPanel.ProblemChosen)
+    def _problem_chosen(self, event: BottomPanel.ProblemChosen) -> None:
+        self.do("recipe.go_to_problem", event.index)
+
+    def on_descendant_focus(self) -> None:
+        """The hints depend on where the focus is."""
+        self.update_bars()
+
+    def on_descendant_blur(self) -> None:
+        """As above."""
+        self.update_bars()
+
+    def on_resize(self) -> None:
+        """The tab bar shows as many tabs as fit."""
+        self.call_after_refresh(self.update_bars)
+
+
+def run(path: str | None, options: Options | None = None) -> int:
+    """Open the workbench on a recipe, a run, data, or nothing; returns the exit code."""
+    app = Workbench(options, path)
+    code = app.run()
+    for line in app.farewell:
+        print(line)  # noqa: T201
+    return code or app.return_code or 0

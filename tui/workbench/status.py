@@ -1,0 +1,200 @@
+"""What the title bar, the tab bar, the activity bar and the status bar say about the session. Pure functions."""
+
+from __future__ import annotations
+
+import math
+
+from rich.cells import cell_len, set_cell_size
+
+from tui.clean import clean
+from tui.keymap import ACTIONS, available, show_key
+from tui.workbench import words
+from tui.workbench.bar import Cell
+from tui.workbench.tab import Tab
+
+TAB_MOST = 30
+"""Widest that a tab's title may be."""
+
+
+def title_cells(tab: Tab | None) -> tuple[list[Cell], list[Cell]]:
+    """`goodfit  folder/digits.yaml`, and at the right the three keys that lead to all others."""
+    left = [Cell(" goodfit", "title"), Cell("  ")]
+    if tab is not None and tab.path is not None:
+        left.append(Cell(clean(tab.path.name), "plain"))
+    elif tab is not None:
+        left.append(Cell("untitled", "plain"))
+    right = [
+        Cell(":", "key", "view.palette"),
+        Cell(" commands  ", "plain", "view.palette"),
+        Cell("o", "key", "file.quick_open"),
+        Cell(" open  ", "plain", "file.quick_open"),
+        Cell("?", "key", "view.keys"),
+        Cell(" keys ", "plain", "view.keys"),
+    ]
+    return left, right
+
+
+def tab_label(tab: Tab) -> str:
+    """One tab: a sign, its title, and a dot where it is not saved."""
+    run = tab.context.run
+    if tab.kind == "replay":
+        sign = "« "
+    elif run is not None:
+        sign = f"{words.mark(run.history.state)} "
+    else:
+        sign = ""
+    label = clean(sign + tab.title)
+    if cell_len(label) > TAB_MOST:
+        label = set_cell_size(label, TAB_MOST - 1) + "…"
+    return label + (" ●" if tab.dirty else "")
+
+
+def tab_cells(tabs: list[Tab], active: Tab | None, width: int) -> list[Cell]:
+    """The tabs; where they do not all fit, those around the one in front."""
+    if not tabs:
+        return [Cell(" ")]
+    cells = {tab.id: _tab_cells(tab, tab is active) for tab in tabs}
+    sizes = {tab.id: sum(cell_len(cell.text) for cell in cells[tab.id]) for tab in tabs}
+    first = last = tabs.index(active) if active in tabs else 0
+    room = width - sizes[tabs[first].id] - 2
+    while True:
+        grew = False
+        if last + 1 < len(tabs) and sizes[tabs[last + 1].id] <= room:
+            last += 1
+            room -= sizes[tabs[last].id]
+            grew = True
+        if first > 0 and sizes[tabs[first - 1].id] <= room:
+            first -= 1
+            room -= sizes[tabs[first].id]
+            grew = True
+        if not grew:
+            break
+    shown = [cell for tab in tabs[first : last + 1] for cell in cells[tab.id]]
+    if first > 0:
+        shown.insert(0, Cell("‹", "faint", "file.previous_tab"))
+    if last + 1 < len(tabs):
+        shown.append(Cell("›", "faint", "file.next_tab"))
+    return shown
+
+
+def _tab_cells(tab: Tab, active: bool) -> list[Cell]:
+    label = tab_label(tab)
+    if active:
+        return [Cell("▎", "mark", f"tab {tab.id}"), Cell(f"{label}  ", "active", f"tab {tab.id}")]
+    return [Cell(f" {label}  ", "plain", f"tab {tab.id}")]
+
+
+def status_cells(tab: Tab | None, place: tuple[int, int] | None, typing: bool) -> tuple[list[Cell], list[Cell]]:
+    """The status bar: how it stands with the tab, and the keys that matter now."""
+    if tab is None:
+        left = [Cell(" no tab is open", "plain")]
+    elif tab.context.run is not None:
+        left = run_cells(tab)
+    else:
+        left = recipe_cells(tab, place)
+    return left, hint_cells(tab, typing)
+
+
+def recipe_cells(tab: Tab, place: tuple[int, int] | None) -> list[Cell]:
+    """Problems, data, size, cursor."""
+    context = tab.context
+    errors, warnings = tab.count("error"), tab.count("warning")
+    cells = [
+        Cell(f" ✗ {errors}", "error" if errors else "plain", "view.problems"),
+        Cell(f"  ! {warnings} ", "warning" if warnings else "plain", "view.problems"),
+    ]
+    facts = context.facts
+    if context.facts_busy:
+        cells.append(Cell("  reading the data…", "plain"))
+    elif facts is not None:
+        shape = "×".join(str(size) for size in facts.shape)
+        what = f"{facts.outputs} classes" if facts.task == "classification" else facts.task
+        rows = sum(facts.rows.values())
+        cells.append(Cell(f"  {words.count(rows)} rows, {shape} → {what}", "plain", "view.data"))
+    parameters = total_parameters(tab)
+    if parameters is not None:
+        cells.append(Cell(f"  {words.count(parameters)} parameters", "plain", "view.model"))
+    if place is not None:
+        cells.append(Cell(f"  {place[0]}:{place[1]}", "faint"))
+    return cells
+
+
+def total_parameters(tab: Tab) -> int | None:
+    """Trainable values of the model, where every row has a shape."""
+    checked = tab.context.checked
+    rows = checked.rows if checked is not None else []
+    if not rows or any(row.error is not None or row.parameters is None for row in rows):
+        return None
+    return sum(row.parameters for row in rows)
+
+
+def run_cells(tab: Tab) -> list[Cell]:
+    """`▶ 24/40  train 0.061  val 0.214  accuracy 97.4 %  41k/s  eta 0:06`."""
+    run = tab.context.run
+    assert run is not None
+    history = run.history
+    state = history.state
+    tone = {"running": "live", "failed": "error", "completed": "good"}.get(state, "strong")
+    cells = [Cell(f" {words.mark(state)} {state}", tone)]
+    if history.epochs_planned:
+        cells.append(Cell(f"  {history.epoch}/{history.epochs_planned}", "strong"))
+    for name, label in (("train_loss", "train"), ("val_loss", "val")):
+        value = last_value(history, name)
+        if value is not None:
+            cells.append(Cell(f"  {label} {words.number(value)}", "plain"))
+    metric = first_metric(history)
+    if metric is not None:
+        value = last_value(history, metric)
+        if value is not None:
+            shown = words.percent_or_number(metric, value)
+            cells.append(Cell(f"  {metric.removeprefix('val_')} {shown}", "plain"))
+    if state == "running" and history.samples_per_second:
+        cells.append(Cell(f"  {words.count(history.samples_per_second)}/s", "plain"))
+    if state == "running" and history.eta is not None and math.isfinite(history.eta):
+        cells.append(Cell(f"  eta {words.duration(history.eta)}", "plain"))
+    return cells
+
+
+def last_value(history: object, name: str) -> float | None:
+    """The latest value of a series that is known once an epoch."""
+    for row in reversed(history.epochs):  # type: ignore[attr-defined]
+        value = row.get(name, (row.get("metrics") or {}).get(name))
+        if value is not None:
+            return float(value)
+    return None
+
+
+def first_metric(history: object) -> str | None:
+    """The first metric that is one number."""
+    for row in history.epochs[-1:]:  # type: ignore[attr-defined]
+        for name, value in (row.get("metrics") or {}).items():
+            if isinstance(value, int | float | str):
+                return str(name)
+    return None
+
+
+def hint_cells(tab: Tab | None, typing: bool) -> list[Cell]:
+    """The keys that matter now; while a person types, those that a text field does not take."""
+    cells: list[Cell] = []
+    place = tab.kind if tab is not None else None
+    state = tab.context.run.history.state if tab is not None and tab.context.run is not None else ""
+    ended = tab is not None and tab.context.run is not None and not tab.context.run.alive
+    for action in ACTIONS:
+        if not action.hint or not available(action, place) or action.id in ("view.palette", "view.keys"):
+            continue
+        if action.id in ("file.quick_open", "recipe.undo"):
+            continue
+        if action.id in ("run.pause", "run.stop") and ended:
+            continue
+        if action.id in ("run.resume", "run.fork", "run.replay") and not ended:
+            continue
+        if action.id == "recipe.fix" and not (tab is not None and any(problem.fixes for problem in tab.problems)):
+            continue
+        if action.id == "recipe.save" and not (tab is not None and tab.dirty):
+            continue
+        hint = "go on" if action.id == "run.pause" and state == "paused" else action.hint
+        key = show_key(action.keys[0]) if typing else action.letter
+        cells += [Cell(key, "key", action.id), Cell(f" {hint}  ", "plain", action.id)]
+    if typing:
+        cells += [Cell("esc", "key"), Cell(" leaves the text  ", "plain")]
+    return cells

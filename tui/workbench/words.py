@@ -1,0 +1,113 @@
+"""Numbers and records in words, for status bar, tabs and lists."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from tui.clean import clean
+
+STATE_MARKS = {
+    "preparing": "…",
+    "running": "▶",
+    "paused": "‖",
+    "completed": "✓",
+    "early_stopped": "✓",
+    "stopped": "■",
+    "preempted": "■",
+    "failed": "✗",
+    "unknown": "?",
+}
+"""A sign for each state of a run; the word stands beside it wherever there is room."""
+
+
+def mark(state: str) -> str:
+    """The sign of a run's state; any reason for an early end is a failure."""
+    return STATE_MARKS.get(state, "✗")
+
+
+def number(value: object, digits: int = 3) -> str:
+    """A number as short as it stays true: `0.0612`, `1.2e-05`, `nan`."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return clean(value)
+    if isinstance(value, int):
+        return f"{value:,}".replace(",", " ") if abs(value) >= 10000 else str(value)
+    if not math.isfinite(value):
+        return str(value)
+    if value == 0:
+        return "0"
+    if 1e-3 <= abs(value) < 1e5:
+        return f"{value:.{digits}g}" if abs(value) < 10**digits else f"{value:.0f}"
+    return f"{value:.{digits - 1}e}".replace("e-0", "e-").replace("e+0", "e")
+
+
+def count(value: float) -> str:
+    """A large count in few letters: `9.6k`, `1.3M`."""
+    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= size:
+            return f"{value / size:.3g}{unit}"
+    return f"{value:.0f}"
+
+
+def duration(seconds: float) -> str:
+    """`0:06`, `12:30`, `3:05:10`."""
+    if not math.isfinite(seconds):
+        return "?"
+    whole = max(0, round(seconds))
+    hours, rest = divmod(whole, 3600)
+    minutes, left = divmod(rest, 60)
+    return f"{hours}:{minutes:02}:{left:02}" if hours else f"{minutes}:{left:02}"
+
+
+def percent_or_number(name: str, value: float) -> str:
+    """A series' value: shares in percent, anything else as a number."""
+    shares = ("accuracy", "precision", "recall", "f1_score")
+    return f"{value * 100:.1f} %" if name.endswith(shares) and 0 <= value <= 1 else number(value)
+
+
+def plural(amount: int, word: str) -> str:
+    """`1 error`, `2 errors`."""
+    return f"{amount} {word}" if amount == 1 else f"{amount} {word}s"
+
+
+def event_line(record: dict[str, Any]) -> str:
+    """One line for one record."""
+    kind = record.get("type", "?")
+    rest = {
+        key: value
+        for key, value in record.items()
+        if key not in ("type", "seq", "time", "life", "schema", "epoch", "step") and value not in (None, {}, [], "")
+    }
+    where = []
+    if record.get("epoch") is not None:
+        where.append(f"epoch {record['epoch']}")
+    if record.get("step") is not None:
+        where.append(f"step {record['step']}")
+    return f"{duration(_float(record.get('time'))):>8}  {kind:<16} {' '.join(where):<20} {_brief(rest)}".rstrip()
+
+
+def _brief(value: object, room: int = 400) -> str:
+    if isinstance(value, dict):
+        text = "  ".join(f"{key} {_value(part)}" for key, part in value.items())
+    else:
+        text = _value(value)
+    text = clean(text)
+    return text if len(text) <= room else text[: room - 1] + "…"
+
+
+def _value(value: object) -> str:
+    if isinstance(value, float):
+        return number(value, 4)
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key} {_value(part)}" for key, part in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(_value(part) for part in value[:8]) + (", …]" if len(value) > 8 else "]")
+    text = str(value)
+    return text if len(text) < 100 else text[:99] + "…"
+
+
+def _float(value: object) -> float:
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return math.nan
