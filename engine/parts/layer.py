@@ -61,6 +61,16 @@ class WeightLayer(Layer):
     )
 
 
+def distinct(layers: list[Layer]) -> list[Layer]:
+    """The layers. Raises ValueError where two of them bear the same name."""
+    seen: set[str] = set()
+    for layer in layers:
+        if layer.name is not None and layer.name in seen:
+            raise ValueError(f"two layers are called {layer.name}")
+        seen.add(layer.name or "")
+    return layers
+
+
 def needs(condition: bool, message: str, hint: str) -> None:
     """Raise ShapeError unless `condition` holds."""
     if not condition:
@@ -84,16 +94,14 @@ def slide(
 ) -> int:
     """How many places a window finds along an axis of `size`. Raises ShapeError where it finds none."""
     span = dilation * (kernel - 1) + 1
-    room = size + 2 * padding - span
-    if room < 0:
+    room = size + 2 * padding - span + (stride - 1 if ceil_mode else 0)
+    places = room // stride + 1 if room >= 0 else 0
+    # A last window that would start in the border on the far side is not counted.
+    if ceil_mode and (places - 1) * stride >= size + padding:
+        places -= 1
+    if places < 1:
         raise ShapeError(
             f"{name}: a window of {span} does not fit in {size + 2 * padding}",
             "use a smaller kernel_size, more padding, or fewer pooling layers in front",
         )
-    places = room // stride + 1
-    if ceil_mode:
-        places = -(-room // stride) + 1
-        # A window that would start in the border on the far side is not counted.
-        if (places - 1) * stride >= size + padding:
-            places -= 1
     return places

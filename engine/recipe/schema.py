@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_validator
 
 from engine.parts.augmentation import Augmentation
-from engine.parts.layer import Init, Layer
+from engine.parts.layer import Init, Layer, distinct
 from engine.parts.loss import Loss
 from engine.parts.metric import Metric
 from engine.parts.optimizer import Optimizer
@@ -82,6 +82,11 @@ class Model(Section):
 
     layers: list[Layer] = setting(help="the layers, in order")
     init: Init | None = setting(None, help="initialisation of every layer that has none of its own; left out: torch's")
+
+    @field_validator("layers")
+    @classmethod
+    def _distinct(cls, layers: list[Layer]) -> list[Layer]:
+        return distinct(layers)
 
 
 class EarlyStopping(Section):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from engine.parts.layer import Layer, needs
+from pydantic import field_validator
+
+from engine.parts.layer import Layer, distinct, needs
 from engine.parts.part import Shape, ShapeError, part, setting
 
 
@@ -24,6 +26,11 @@ class Residual(Layer):
     shortcut: Literal["identity", "projection"] = setting(
         "identity", help="how the input reaches the sum: as it is, or through a learned projection"
     )
+
+    @field_validator("layers")
+    @classmethod
+    def _distinct(cls, layers: list[Layer]) -> list[Layer]:
+        return distinct(layers)
 
     def output(self, shape: Shape) -> Shape:
         result = self.inner(shape)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+import numpy as np
 import torch
 import torchmetrics.functional.classification as classification
 import torchmetrics.functional.regression as regression
@@ -27,10 +28,15 @@ def compute(metric: Metric, outputs: Tensor, targets: Tensor, facts: Facts) -> V
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if facts.task == "regression":
-            return _regression(metric.type_name(), outputs, targets.float())
+            return _regression(metric.type_name(), outputs.double(), targets.double())
         if not len(targets):
             return float("nan")
         return _classes(metric.type_name(), probabilities(outputs, facts.task), targets.long(), facts)
+
+
+def _plain(value: Tensor) -> float:
+    """The shortest decimal number that is this float32: 0.9, not 0.8999999761581421."""
+    return float(str(np.float32(value.item()))) if value.dtype == torch.float32 else float(value)
 
 
 def _regression(name: str, outputs: Tensor, targets: Tensor) -> float:
@@ -73,13 +79,13 @@ def _classes(name: str, probability: Tensor, targets: Tensor, facts: Facts) -> V
         return rows
     if facts.task != "binary":
         arguments["average"] = "micro" if name == "Accuracy" else "macro"
-    return float(function(probability, targets, **arguments))
+    return _plain(function(probability, targets, **arguments))
 
 
 def _auroc(function: Any, probability: Tensor, targets: Tensor, arguments: dict[str, Any], task: str) -> float:
     """Mean area over the classes or labels that have members and non-members."""
     if task == "binary":
-        return float(function(probability, targets)) if targets.min() != targets.max() else float("nan")
+        return _plain(function(probability, targets)) if targets.min() != targets.max() else float("nan")
     if task == "classification":
         members = torch.bincount(targets, minlength=probability.shape[1])
     else:
@@ -88,4 +94,4 @@ def _auroc(function: Any, probability: Tensor, targets: Tensor, arguments: dict[
     if not bool(defined.any()):
         return float("nan")
     areas = function(probability, targets, average="none", **arguments)
-    return float(areas[defined].mean())
+    return _plain(areas[defined].mean())

@@ -34,9 +34,16 @@ def build_layers(layers: Sequence[Layer], shape: Shape, init: Init | None = None
     children: OrderedDict[str, nn.Module] = OrderedDict()
     for index, layer in enumerate(layers):
         after = layer.output(shape)
-        children[layer.name or str(index)] = build_layer(layer, shape, init)
+        children[child_name(layer, index)] = build_layer(layer, shape, init)
         shape = after
     return nn.Sequential(children)
+
+
+def child_name(layer: Layer, index: int) -> str:
+    """What the layer is called among the network's children. Words that torch keeps for itself get an underscore."""
+    if layer.name is None:
+        return str(index)
+    return f"{layer.name}_" if hasattr(nn.Sequential(), layer.name) else layer.name
 
 
 def build_layer(layer: Layer, shape: Shape, init: Init | None = None) -> nn.Module:
