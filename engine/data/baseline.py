@@ -1,11 +1,12 @@
 """What always guessing the average scores: the line that a model has to beat.
 
-The average is the training part's: class shares (as the loss weighs the classes), shares of each label, mean of each
-target. Losses are in the scale of the targets as the network sees them, metrics in the target's own units.
+The average is the training part's: class shares, shares of each label, mean of each target. Losses are in the
+scale of the targets as the network sees them, metrics in the target's own units.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,7 @@ def baseline(goal: dict[str, Any], train: Array, y: Array, loss: Any = None) -> 
     name = USUAL[goal["task"]] if loss is None else type(loss).type_name()
     if name in losses:
         losses["val_loss"] = losses[name]
-    return {key: float(value) for key, value in (losses | metrics).items()}
+    return {key: float(value) for key, value in (losses | metrics).items() if math.isfinite(value)}
 
 
 def _classes(train: Array, y: Array, classes: int, loss: Any) -> tuple[dict[str, float], dict[str, float]]:
@@ -51,9 +52,7 @@ def _classes(train: Array, y: Array, classes: int, loss: Any) -> tuple[dict[str,
     elif given is not None and len(given) == classes:
         weight = np.array(given, dtype=np.float64)
     smoothing = float(getattr(loss, "label_smoothing", 0.0))
-    shares = counts * weight / (counts * weight).sum()
-    shares = (1 - smoothing) * shares + smoothing / classes
-    surprise = -np.log(np.maximum(shares, 1e-12))
+    surprise = -np.log(np.maximum(counts / len(train), 1e-12))
     whole = weight[y].sum()
     value = (weight[y] * surprise[y]).sum() / whole if whole else float("nan")
     smooth = len(y) * (weight * surprise).sum() / classes / whole if whole else float("nan")
@@ -79,7 +78,7 @@ def _labels(task: str, train: Array, y: Array, loss: Any) -> tuple[dict[str, flo
         weight = np.where(len(train) > yes, (len(train) - yes) / np.maximum(yes, 1), 1.0)
     else:
         weight = np.broadcast_to(np.array(1.0 if given is None else given, dtype=np.float64), shares.shape)
-    guess = np.clip(shares * weight / (shares * weight + 1 - shares), 1e-12, 1 - 1e-12)
+    guess = np.clip(shares, 1e-12, 1 - 1e-12)
     value = -(weight * y * np.log(guess) + (1 - y) * np.log1p(-guess)).mean()
     answer = (shares > 0.5).astype(np.float64)
     hits = float((y == answer).mean())

@@ -9,6 +9,7 @@ from typing import Any
 
 from engine.data.column import Column, infer
 from engine.data.errors import DataError, listing
+from engine.recipe.paths import child
 
 
 @dataclass(frozen=True)
@@ -31,11 +32,6 @@ def nearest(name: str, names: Sequence[str]) -> str:
     return f"did you mean '{close[0]}'? {there}" if close else there
 
 
-def key(name: str) -> str:
-    """A column's name as part of an edit path: quoted where it is more than a plain word."""
-    return name if name.replace("_", "").isalnum() and not name[0].isdigit() else f'"{name}"'
-
-
 def choose(columns: dict[str, Column], targets: list[str], data: Any) -> Roles:
     """Share out a table's columns. `data` is the recipe's data section. Raises DataError.
 
@@ -50,7 +46,7 @@ def choose(columns: dict[str, Column], targets: list[str], data: Any) -> Roles:
         raise DataError("a target column is listed twice", "list each column once", "data.source.target")
     for name in data.columns:
         if name not in columns:
-            raise DataError(f"there is no column '{name}'", nearest(name, names), f"data.columns.{key(name)}")
+            raise DataError(f"there is no column '{name}'", nearest(name, names), child("data.columns", name))
     reserved = {}
     for use in ("group", "time", "column"):
         name = getattr(data.split, use)
@@ -69,7 +65,7 @@ def choose(columns: dict[str, Column], targets: list[str], data: Any) -> Roles:
         kind = data.columns.get(name)
         if kind == "image":
             raise DataError(
-                f"column '{name}': image columns cannot be read yet", "use NPZ arrays", f"data.columns.{key(name)}"
+                f"column '{name}': image columns cannot be read yet", "use NPZ arrays", child("data.columns", name)
             )
         if kind is None:
             kind = infer(column)

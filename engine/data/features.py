@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from engine.data.choose import key, nearest
+from engine.data.choose import nearest
 from engine.data.column import Column, in_order, is_number, plain_number
 from engine.data.errors import DataError
 from engine.data.rows import Rows
+from engine.recipe.paths import child
 
 Array = npt.NDArray[Any]
 Fit = dict[str, Any]
@@ -30,7 +31,7 @@ def pick(rows: Rows, features: list[tuple[str, str]], path: str, where: str = ""
             raise DataError(f"{where}there is no column '{name}'", nearest(name, list(rows.columns)), path)
         column = rows.columns[name]
         if kind == "number":
-            key_path = path if where else f"data.columns.{key(name)}"
+            key_path = path if where else child("data.columns", name)
             column = Column(name, column.cells, column.numbers(key_path, where))
         found.append(column)
     return found

@@ -14,6 +14,7 @@ from engine.data.choose import Roles, choose
 from engine.data.column import number_column
 from engine.data.errors import DataError, listing
 from engine.data.rows import Rows
+from engine.data.source_files import is_share
 from engine.data.sources import load
 from engine.data.usable import Usable, usable
 
@@ -55,7 +56,7 @@ def gather(data: Any, task: str | None, base: Path) -> Gathered:
     for name, rows in loaded.parts.items():
         _same_kind(loaded.main, rows, name)
         others[name] = arrange(rows, data.reshape)
-        is_file = not isinstance(getattr(data.split, name), int | float)
+        is_file = not is_share(getattr(data.split, name))
         found[name] = usable(
             others[name],
             roles.features,

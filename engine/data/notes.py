@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from engine.data.choose import key
 from engine.data.column import Column
 from engine.data.errors import listing
 from engine.data.gather import PARTS, Gathered
 from engine.data.prepared import Part
+from engine.recipe.paths import child
 from engine.recipe.schema import Recipe
 
 Note = dict[str, Any]
@@ -56,7 +56,7 @@ def _note(kind: str, message: str, path: str, severity: str = "warning", **more:
 
 
 def _ignore(names: list[str]) -> list[dict[str, Any]]:
-    return [{"op": "set", "path": f"data.columns.{key(name)}", "value": "ignore"} for name in names]
+    return [{"op": "set", "path": child("data.columns", name), "value": "ignore"} for name in names]
 
 
 def _are(names: list[str]) -> str:
@@ -163,7 +163,7 @@ def _left_out(recipe: Recipe, gathered: Gathered, columns: list[dict[str, Any]])
     found = []
     if text:
         message = f"{_are(text)} left out: text with too many different values for a category"
-        found.append(_note("text_ignored", message, f"data.columns.{key(text[0])}", "info", columns=text))
+        found.append(_note("text_ignored", message, child("data.columns", text[0]), "info", columns=text))
     if empty:
         found.append(
             _note("empty", f"{_are(empty)} left out: empty in every row", "data.columns", "info", columns=empty)

@@ -24,10 +24,14 @@ Progress = Callable[[str, int, int | None], None]
 
 def prepare(recipe: Recipe, base: Path, progress: Progress | None = None) -> Prepared:
     """Read and prepare the data of a recipe; relative paths are relative to `base`. Raises DataError."""
-    tell = progress or (lambda stage, done, total: None)
-    data = recipe.data
+    tell = progress or silent
     tell("loading", 0, None)
-    gathered = gather(data, recipe.task, base)
+    return finish(recipe, gather(recipe.data, recipe.task, base), tell)
+
+
+def finish(recipe: Recipe, gathered: Gathered, tell: Progress) -> Prepared:
+    """Fit, encode and describe rows that are read and shared out. Raises DataError."""
+    data = recipe.data
     tell("encoding", 0, None)
     source, train = gathered.parts["train"]
     goal = target.fit_scale(gathered.goal, source.targets, train, data.target_scale)
@@ -56,6 +60,10 @@ def prepare(recipe: Recipe, base: Path, progress: Progress | None = None) -> Pre
         Fitted(state),
         scaling,
     )
+
+
+def silent(stage: str, done: int, total: int | None) -> None:
+    """Tells nobody how far the work has come."""
 
 
 def _encode(gathered: Gathered, data: Data, goal: dict[str, Any], fits: list[features.Fit]) -> dict[str, Part]:

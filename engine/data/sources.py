@@ -11,8 +11,8 @@ from engine.data.read_arrays import array_rows, builtin_rows, read_npy, read_npz
 from engine.data.read_csv import read_csv
 from engine.data.read_parquet import read_parquet
 from engine.data.rows import Loaded, Rows
+from engine.data.source_files import BUILTIN, is_share
 
-BUILTIN = Path(__file__).parent / "builtin"
 TABLES = {"CSV": read_csv, "Parquet": read_parquet}
 
 
@@ -50,7 +50,7 @@ def load(data: Any, base: Path) -> Loaded:
     files = {
         part: value.path
         for part, value in (("validation", data.split.validation), ("test", data.split.test))
-        if not isinstance(value, int | float)
+        if not is_share(value)
     }
 
     def fetch(name: str, key: str, label: str = "source") -> tuple[bytes, Path]:
