@@ -52,6 +52,9 @@ class Desk(Protocol):
     def rest(self) -> None:
         """Wait a moment while the run is paused."""
 
+    def over(self, step: int, epoch: int) -> bool:
+        """Whether a script ends here, after so many updates and whole epochs."""
+
     def horizon(self, step: int) -> int | None:
         """The next step at which the loop must look in, or None where any will do."""
 
@@ -92,6 +95,9 @@ class LiveDesk:
     def rest(self) -> None:
         time.sleep(POLL)
 
+    def over(self, step: int, epoch: int) -> bool:
+        return False
+
     def horizon(self, step: int) -> int | None:
         return None
 
@@ -123,23 +129,24 @@ class LiveDesk:
 
 
 class Script:
-    """A desk where everything is known beforehand: edits at the steps at which they took effect."""
+    """A desk where everything is known beforehand: edits at the steps at which they took effect, and the end."""
 
-    def __init__(self, changes: list[tuple[int, Change]], last_step: int | None = None) -> None:
-        """Stops after `last_step` updates, if given."""
+    def __init__(self, changes: list[tuple[int, Change]], last_step: int | None = None, whole: int = 0) -> None:
+        """Stops after `last_step` updates, where given, once `whole` epochs are done with their validation."""
         self.wishes = Wishes()
         self._changes = deque(changes)
-        self._last_step = last_step
+        self._last_step, self._whole = last_step, whole
 
     def listen(self, step: int) -> Iterator[Record]:
         while self._changes and self._changes[0][0] <= step:
             self.wishes.changes.append(self._changes.popleft()[1])
-        if self._last_step is not None and step >= self._last_step:
-            self.wishes.stop = "stopped"
         yield from ()
 
     def rest(self) -> None:
         raise AssertionError("a script never pauses")
+
+    def over(self, step: int, epoch: int) -> bool:
+        return self._last_step is not None and step >= self._last_step and epoch >= self._whole
 
     def horizon(self, step: int) -> int | None:
         ahead = [at for at, _ in self._changes] + ([] if self._last_step is None else [self._last_step])

@@ -134,7 +134,7 @@ class Life:
             return self._forked()
         record, tensors, data = self._latest()
         step = 0 if record is None else int(record["step"])
-        versions = origin.versions()
+        versions = self._versions()
         self.write(
             Resumed(from_step=step, step=step, pid=os.getpid(), host=host(), versions=versions, wall=origin.now())
         )
@@ -165,9 +165,7 @@ class Life:
         from engine.train.checkpoint import read as read_checkpoint
 
         saved = read_checkpoint(self.run_dir, source)
-        position = saved.position
-        if position.best is None or position.best.step != position.step:
-            position.best, position.reference, position.waited = None, None, 0
+        saved.position.forked()
         return saved
 
     def _open(self) -> Session:
@@ -203,6 +201,9 @@ class Life:
         last = records[-1]
         choice = plan.recorded(last if last["type"] == "plan" else last["plan"])
         reasons = plan.differences(choice)
+        started = next(r for r in self.records if r["type"] == "started")
+        if started["versions"].get("parts", {}) != origin.parts_versions(self.options.get("parts") or []):
+            reasons.append("own parts have changed")
         device = self.options.get("device")
         if device and str(plan.find_device(device)) != choice.device:
             reasons = [f"{device} was asked for in place of {choice.device}"]
@@ -317,11 +318,14 @@ class Life:
             host=host(),
             parent=options.get("parent"),
             base=base,
-            versions=origin.versions(),
+            versions=self._versions(),
             git=origin.git(Path(base)),
             argv=list(options.get("argv") or []),
             wall=origin.now(),
         )
+
+    def _versions(self) -> Json:
+        return {**origin.versions(), "parts": origin.parts_versions(self.options.get("parts") or [])}
 
     def _progress(self, stage: str, done: int, total: int | None) -> None:
         """Say how far loading has come, and hear whether it should go on."""

@@ -116,6 +116,8 @@ class Loop:
         stop = self._desk.wishes.stop
         if stop is not None:
             return Ending(stop)
+        if self._desk.over(self.position.step, self.position.epoch):
+            return Ending("stopped")
         if not whole:
             return None
         stopping = self.recipe.train.early_stopping

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
 import subprocess
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, entry_points, version
 from pathlib import Path
 
 from engine.runs.records import Json
@@ -26,6 +28,19 @@ def versions() -> Json:
             found[package] = version(package)
         except PackageNotFoundError:
             continue
+    return found
+
+
+def parts_versions(files: Iterable[str]) -> Json:
+    """Where own parts come from: versions of packages that bring some, sha256 of files."""
+    found: Json = {}
+    for entry in entry_points(group="goodfit.parts"):
+        found[entry.name] = entry.dist.version if entry.dist else ""
+    for file in files:
+        try:
+            found[file] = hashlib.sha256(Path(file).read_bytes()).hexdigest()
+        except OSError:
+            found[file] = None
     return found
 
 

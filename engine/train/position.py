@@ -56,6 +56,12 @@ class Position:
             self.index, self.loss_sum, self.weight_sum = 0, 0.0, 0.0
         self.steps_per_epoch = steps_per_epoch
 
+    def forked(self) -> Position:
+        """The same place as the start of another run: its best epoch is this one, or yet to come."""
+        if self.best is not None and (self.best.step, self.best.epoch) != (self.step, self.epoch):
+            self.best, self.reference, self.waited = None, None, 0
+        return self
+
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Position:
         """The inverse of `to_json`."""
