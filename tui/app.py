@@ -327,9 +327,9 @@ class Workbench(App[int], inherit_bindings=False):
     def _moved(self) -> None:
         self.update_bars()
 
-    @on(RecipeEditor.Left)
-    def _left(self) -> None:
-        self.action_leave()
+    @on(RecipeEditor.ModeChanged)
+    def _mode_changed(self) -> None:
+        self.update_bars()
 
     @on(BottomPanel.ProblemChosen)
     def _problem_chosen(self, event: BottomPanel.ProblemChosen) -> None:

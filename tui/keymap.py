@@ -89,7 +89,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("view.model", "Show the model", "g m", ("alt+m",)),
     Action("view.optimizer", "Show the optimizer", "g o", ("alt+o",)),
     Action("view.regularization", "Show the regularization", "g r", ("alt+r",)),
-    Action("view.editor", "Go to the tab's text or chart", "g t", ("alt+t", "ctrl+1")),
+    Action("view.editor", "Edit the text, or look at the chart", "g t", ("alt+t", "ctrl+1")),
     Action("view.problems", "Show the problems", "g p", ("alt+p", "ctrl+shift+m")),
     Action("view.output", "Show the output", "g u", ("alt+u", "ctrl+shift+u")),
     Action("view.events", "Show the events", "g v", ("alt+v",)),

@@ -135,7 +135,8 @@ class Explorer(Vertical):
                 return Text(clean(path.name), colours.get("foreground", ""), no_wrap=True, overflow="ellipsis")
             case ("run", _, name, run, str(state), epoch, epochs, best):
                 tone = {"running": "accent", "preparing": "accent", "completed": "success", "failed": "error"}
-                line = Text(f"{mark(state)} ", colours.get(tone.get(state, "text-muted"), ""), no_wrap=True)
+                line = Text(no_wrap=True, overflow="ellipsis")
+                line.append(f"{mark(state)} ", colours.get(tone.get(state, "text-muted"), ""))
                 right = _progress(state, epoch, epochs, dict(best))  # type: ignore[call-overload]
                 room = max(6, width - 3 - cell_len(right))
                 label = f"{clean(name)} {clean(run)[-4:]}"

@@ -1,5 +1,8 @@
 """The recipe as text: an editor with colours, and its problems marked on their lines.
 
+It opens for reading: arrow keys move the cursor and plain letters are the workbench's keys. Enter or a click begins to
+write, escape ends it.
+
 Typing reaches the document after a short rest, so that undo takes back words, not letters; every other change of the
 document appears here at once and leaves the cursor on its word.
 """
@@ -11,6 +14,7 @@ from typing import ClassVar
 from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -30,6 +34,15 @@ COLOURED = 2000
 """Longest line that is coloured: a longer one is data, not a setting."""
 
 
+class EditorTheme(TextAreaTheme):
+    """The style sheet's colours; the cursor's line changes the ground alone and leaves every word its colour."""
+
+    def apply_css(self, text_area: TextArea) -> None:
+        """Take the styles from the sheet."""
+        super().apply_css(text_area)
+        self.cursor_line_style = text_area.get_component_rich_style("text-area--cursor-line", partial=True)
+
+
 class RecipeEditor(TextArea):
     """The text area."""
 
@@ -41,6 +54,9 @@ class RecipeEditor(TextArea):
     RecipeEditor .text-area--cursor-line { background: $line; }
     RecipeEditor .text-area--gutter { color: $text-disabled; }
     RecipeEditor .text-area--cursor-gutter { color: $foreground; background: $line; text-style: none; }
+    RecipeEditor:dark.-read-only .text-area--cursor, RecipeEditor:light.-read-only .text-area--cursor {
+        background: $selection; color: $foreground;
+    }
     RecipeEditor .text-area--matching-bracket { background: $selection-blurred; }
     RecipeEditor > .yaml--key { color: $yaml-key; }
     RecipeEditor > .yaml--part { color: $yaml-part; }
@@ -57,24 +73,24 @@ class RecipeEditor(TextArea):
         *(f"yaml--{kind}" for kind in ("key", "part", "number", "word", "text", "comment", "sign")),
         *(f"problem--{severity}" for severity in ("error", "warning", "info")),
     }
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "leave the text", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "write", "edit the text", show=False)]
     MARKS: ClassVar[dict[str, str]] = {"error": "✗", "warning": "!", "info": "i"}
 
-    class Left(Message):
-        """Escape: plain letters are keys again."""
+    class ModeChanged(Message):
+        """Plain letters are text now, or keys again."""
 
-    def __init__(self, text: str, *, read_only: bool = False) -> None:
+    def __init__(self, text: str) -> None:
         super().__init__(
             text,
             soft_wrap=False,
             tab_behavior="indent",
             show_line_numbers=True,
-            read_only=read_only,
+            read_only=True,
             max_checkpoints=2,
         )
         self.indent_width = 2
         self.cursor_blink = False
-        self.register_theme(TextAreaTheme("goodfit"))
+        self.register_theme(EditorTheme("goodfit"))
         self.theme = "goodfit"
         self._marked: dict[int, Problem] = {}
 
@@ -152,9 +168,31 @@ class RecipeEditor(TextArea):
         """As undo."""
         self.app.run_worker(self.app.run_action("do('recipe.redo')"))
 
-    def action_leave(self) -> None:
-        """Leave the text."""
-        self.post_message(self.Left())
+    def action_write(self) -> None:
+        """Enter: letters are text from here on."""
+        if self.read_only:
+            self.read_only = False
+            self.post_message(self.ModeChanged())
+
+    def leave(self) -> None:
+        """Letters are keys again."""
+        if not self.read_only:
+            self.read_only = True
+            self.post_message(self.ModeChanged())
+
+    def on_mouse_down(self) -> None:
+        """Who clicks into the text means to write."""
+        self.action_write()
+
+    async def _on_key(self, event: events.Key) -> None:
+        if event.key == "escape" and not self.read_only:
+            event.stop()
+            event.prevent_default()
+            self.leave()
+
+    def on_blur(self) -> None:
+        """Coming back by tab means reading."""
+        self.leave()
 
 
 class RecipeView(Vertical):
@@ -240,7 +278,7 @@ class RecipeView(Vertical):
         return row + 1, column + 1
 
     def go_to(self, line: int, column: int) -> None:
-        """Put the cursor at a place (from 1) and the focus in the text."""
+        """Put the cursor at a place (from 1) and the focus on the text, as it is: reading or writing."""
         self.editor.move_cursor((max(0, line - 1), max(0, column - 1)), center=True)
         self.editor.focus()
 

@@ -25,7 +25,7 @@ class Cell:
 
 
 class Bar(Widget):
-    """A row of cells at the left and a row at the right; the right one gives way when there is no room for both."""
+    """A row of cells at the left and a row at the right; where there is no room for both, the right one loses cells from its end."""
 
     DEFAULT_CSS = """
     Bar { height: 1; }
@@ -91,7 +91,7 @@ class Bar(Widget):
             x += cell_len(cell.text)
         right = list(self._right)
         while right and sum(cell_len(cell.text) for cell in right) > self.size.width - x:
-            right.pop(0)
+            right.pop()
         x = self.size.width - sum(cell_len(cell.text) for cell in right)
         for cell in right:
             placed.append((x, cell))

@@ -98,7 +98,8 @@ class BottomPanel(Vertical):
     def _line(self, problem: Problem) -> Text:
         colours = self.app.theme_variables
         tone = {"error": "error", "warning": "warning", "info": "accent"}[problem.severity]
-        line = Text(f"{MARKS[problem.severity]} ", f"bold {colours.get(tone, '')}", no_wrap=True, overflow="ellipsis")
+        line = Text(no_wrap=True, overflow="ellipsis")
+        line.append(f"{MARKS[problem.severity]} ", f"bold {colours.get(tone, '')}")
         line.append(f"{problem.line}:{problem.column}  ", colours.get("text-disabled", ""))
         line.append(clean(problem.message), colours.get("foreground", ""))
         if problem.hint:

@@ -61,7 +61,8 @@ class Question(ModalScreen[str | None]):
 
     def _line(self, answer: Answer) -> Text:
         colours = self.app.theme_variables
-        line = Text(f"{answer.key}  ", style=f"bold {colours.get('accent', 'blue')}")
+        line = Text(no_wrap=True, overflow="ellipsis")
+        line.append(f"{answer.key}  ", f"bold {colours.get('accent', 'blue')}")
         line.append(clean(answer.label), colours.get("foreground", ""))
         if answer.note:
             line.append(f"  {clean(answer.note)}", colours.get("text-muted", ""))
@@ -144,12 +145,16 @@ class Chord(ModalScreen[str | None]):
         """Second letter to (answer, words)."""
 
     def compose(self) -> ComposeResult:
-        """One line a follower."""
+        """One cell a follower, in as many columns as fit."""
         colours = self.app.theme_variables
+        width = max(len(words) for _, words in self._follow.values()) + 8
+        columns = max(1, (self.app.size.width - 4) // width)
         line = Text()
-        for letter, (_, words) in self._follow.items():
-            line.append(f"{self._first} {letter} ", f"bold {colours.get('accent', 'blue')}")
-            line.append(words.replace(" ", "\u00a0") + "   ", colours.get("text-muted", ""))
+        for at, (letter, (_, words)) in enumerate(self._follow.items()):
+            if at and at % columns == 0:
+                line.append("\n")
+            line.append(f"{self._first} {letter}  ", f"bold {colours.get('accent', 'blue')}")
+            line.append(words.ljust(width - 5), colours.get("text-muted", ""))
         yield Static(line)
 
     def on_key(self, event: events.Key) -> None:

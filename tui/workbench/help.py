@@ -12,6 +12,8 @@ from textual.widgets import Static
 from tui.keymap import ACTIONS, show_key
 
 GROUPS = {"run": "Runs and replays", "recipe": "The recipe", "file": "Files and tabs", "view": "What is shown"}
+ALIASES = ("f17", "f20")
+"""What plain terminals send for shift+F5 and shift+F8."""
 NOTES = (
     "Plain letters count when no text field has the focus; esc leaves a text field.",
     "In lists: arrow keys and Enter. tab and shift+tab go from region to region. The mouse works, nothing needs it.",
@@ -51,7 +53,7 @@ class KeysScreen(ModalScreen[None]):
             text.append(f"\n{title}\n", f"bold {bright}")
             for action in ACTIONS:
                 if action.id.partition(".")[0] == group:
-                    keys = "  ".join(show_key(key) for key in action.keys)
+                    keys = "  ".join(show_key(key) for key in action.keys if key not in ALIASES)
                     text.append(f"  {action.letter:<7}", f"bold {accent}")
                     text.append(f"{keys:<18}", muted)
                     text.append(f"{action.title}\n", bright)

@@ -96,13 +96,13 @@ class Picker(ModalScreen[str | None]):
         for place, row in enumerate(self._all[commanding]):
             found = match(query, clean(row.text))
             if found is not None:
-                ranked.append((-found[0] if query.strip() else 0.0, place, row, found[1]))
-        ranked.sort(key=lambda entry: entry[:2])
-        self._shown = [row for _, _, row, _ in ranked]
+                ranked.append(((row.disabled, -found[0] if query.strip() else 0.0, place), row, found[1]))
+        ranked.sort(key=lambda entry: entry[0])
+        self._shown = [row for _, row, _ in ranked]
         options = self.query_one(OptionList)
         options.clear_options()
         width = min(72, int(self.app.size.width * 0.94)) - 6
-        options.add_options(Option(self._line(row, spots, width), disabled=row.disabled) for _, _, row, spots in ranked)
+        options.add_options(Option(self._line(row, spots, width), disabled=row.disabled) for _, row, spots in ranked)
         if not ranked:
             options.add_option(Option("Nothing matches.", disabled=True))
         first = next((index for index, row in enumerate(self._shown) if not row.disabled), None)

@@ -123,7 +123,7 @@ def total_parameters(tab: Tab) -> int | None:
     """Trainable values of the model, where every row has a shape."""
     checked = tab.context.checked
     rows = checked.rows if checked is not None else []
-    if not rows or any(row.error is not None or row.parameters is None for row in rows):
+    if tab.context.facts is None or not rows or any(row.error is not None or row.parameters is None for row in rows):
         return None
     return sum(row.parameters for row in rows)
 
@@ -197,4 +197,6 @@ def hint_cells(tab: Tab | None, typing: bool) -> list[Cell]:
         cells += [Cell(key, "key", action.id), Cell(f" {hint}  ", "plain", action.id)]
     if typing:
         cells += [Cell("esc", "key"), Cell(" leaves the text  ", "plain")]
+    elif tab is not None and tab.kind == "recipe":
+        cells += [Cell("enter", "key", "view.editor"), Cell(" edit  ", "plain", "view.editor")]
     return cells

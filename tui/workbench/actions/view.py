@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from tui.keymap import ACTIONS, available
+from tui.views.recipe import RecipeView
 from tui.workbench import words
 from tui.workbench.dialogs import Answer as Choice
 from tui.workbench.dialogs import Question
@@ -53,10 +54,12 @@ async def regularization(app: Workbench) -> None:
 
 
 def editor(app: Workbench) -> None:
-    """Back to the text or the chart."""
+    """Back to the text, to write, or to the chart."""
     if app.narrow:
         app.side_bar.add_class("-hidden")
     app.focus_view()
+    if isinstance(app.view, RecipeView):
+        app.view.editor.action_write()
     app.update_bars()
 
 
