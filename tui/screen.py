@@ -15,13 +15,13 @@ def open_workbench(path: str | None, options: Options) -> int:
     from tui.commands.output import prepare_streams
 
     prepare_streams()
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        return refuse("the workbench needs a terminal", "without one, `goodfit train RECIPE` trains")
     if path is not None and not os.path.lexists(path):
         found = resolve(path, options)
         if isinstance(found, int):
             return found
         path = found
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return refuse("the workbench needs a terminal", "without one, `goodfit train RECIPE` trains")
     from tui.guardian import guard
     from tui.ui_process import encode, new_log
 
@@ -41,6 +41,7 @@ def resolve(word: str, options: Options) -> str | int:
     from engine.errors import UserError
     from engine.runs.directory import find, runs_root
     from tui.commands.cli import unknown
+    from tui.commands.run_target import SUFFIXES, near_recipes
 
     recipe = bundled(word)
     if recipe is not None:
@@ -48,10 +49,12 @@ def resolve(word: str, options: Options) -> str | int:
     try:
         return str(find(runs_root(options.runs), word))
     except UserError as error:
-        if "ambiguous" in error.message:
+        if not error.message.startswith(("no run", "there are no runs")):
             return refuse(error.message, error.hint)
-        problem = unknown(word)
-        return refuse(problem.message, problem.hint)
+    if word.endswith(SUFFIXES) or "/" in word:
+        return refuse(f"there is no {word}", near_recipes(word))
+    problem = unknown(word)
+    return refuse(problem.message, problem.hint)
 
 
 def refuse(message: str, hint: str) -> int:

@@ -69,12 +69,15 @@ def run(argv: list[str]) -> int:
     prepare_streams()
     signal.signal(signal.SIGTERM, terminate)
     try:
-        code = cli.main(args=argv, prog_name="goodfit", standalone_mode=False)
+        with cli.make_context("goodfit", list(argv)) as context:  # click's own main would swallow a broken pipe
+            code = cli.invoke(context)
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
+    except click.exceptions.Exit as end:
+        return end.exit_code
     except click.ClickException as error:
-        context = getattr(error, "ctx", None)
-        usage = context.get_usage() if context is not None else ""
+        where = getattr(error, "ctx", None)
+        usage = where.get_usage() if where is not None else ""
         complain("error", error.format_message(), usage)
         return BAD_INPUT
     except click.Abort:

@@ -25,10 +25,10 @@ def command(
 ) -> int:
     """Print one runnable PyTorch file that trains the same network in the same way."""
     from engine.export.code import export
-    from tui.clean import clean_block
     from engine.recipe.document import Document, parse_sets
     from engine.runs.directory import effective_recipe
     from engine.runs.summary import launch_options
+    from tui.clean import clean_block
     from tui.commands.examine import examine, examine_document, load_parts
     from tui.commands.output import emit, write
     from tui.commands.problems import show_problems, summary

@@ -78,9 +78,8 @@ def examine(word: str, sets: Sequence[str], data_root: Path | None, parts: Seque
 
 def examine_document(file: str, document: Document, base: Path) -> Examined:
     """Check a document, and where that finds no error, its data too."""
-    from engine.data.inspect import inspect
-
     from engine.data.errors import DataError
+    from engine.data.inspect import inspect
     from engine.recipe.check import check
 
     checked = check(document)

@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engine.runs.launch import kill_worker
+from tests.tui.commands.goodfit import Goodfit
+
+
+@pytest.fixture
+def goodfit(tmp_path: Path) -> Iterator[Goodfit]:
+    """The command line in an empty folder with `iris.yaml`; no worker outlives the test."""
+    yield Goodfit(tmp_path)
+    end_workers(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Goodfit]:
+    """The command line in a folder with one finished run of three epochs, to be read and not changed."""
+    folder = tmp_path_factory.mktemp("trained")
+    goodfit = Goodfit(folder)
+    goodfit("train", "iris.yaml", "--test")
+    yield goodfit
+    end_workers(folder)
+
+
+def end_workers(folder: Path) -> None:
+    if (folder / "runs").is_dir():
+        for run_dir in (folder / "runs").iterdir():
+            kill_worker(run_dir)
