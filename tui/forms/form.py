@@ -20,10 +20,11 @@ from engine.parts import catalog
 from engine.parts.part import FieldInfo, find, names
 from engine.recipe.edits import MISSING, Edit
 from engine.recipe.paths import child
+from engine.recipe.retype import change_type
 from tui.clean import clean
 from tui.forms.choice import Choice
 from tui.forms.field import Field
-from tui.forms.starting import changed_type, starting_part, starting_section
+from tui.forms.starting import starting_part, starting_section, starting_value
 from tui.forms.values import bounds_words
 from tui.workbench.context import Context
 
@@ -240,29 +241,41 @@ class Form(Vertical):
         """Make what stands here a part called `name`, or nothing; False where it was refused."""
         if name == self._type:
             return True
-        value = self.value
         words = f"{self.path}: {self._type or self.default} → {name or self.default}"
-        if name is None:
-            edit = Edit("unset", self.path, expect=value)
-        elif not self.family:
-            edit = Edit("set", self.path, starting_section(self._section), expect=value)
-        elif self._type is None:
-            edit = Edit("set", self.path, starting_part(self.family, name), expect=value)
-        else:
-            new, dropped = changed_type(self.family, value, name)
-            edit = Edit("set", self.path, new, expect=value)
-            if dropped:
-                words += f" ({name} has no {', '.join(dropped)})"
-                self.context.say(f"{name} has no {', '.join(dropped)}: dropped", "information")
         try:
-            done = self.context.apply((edit,), words)
+            edits, dropped = self._change(name)
+        except UserError as error:
+            self._say(error.message)
+            return False
+        if dropped:
+            words += f" ({name} has no {', '.join(dropped)})"
+        try:
+            done = self.context.apply(edits, words)
         except UserError as error:
             self._say(error.message)
             return False
         self.sync()
         if not done:
             self._say("not applied")
+        elif dropped:
+            self.context.say(f"{name} has no {', '.join(dropped)}: dropped", "information")
         return done
+
+    def _change(self, name: str | None) -> tuple[tuple[Edit, ...], list[str]]:
+        """The edits that make what stands here a part called `name`, and the fields that are lost."""
+        value, document = self.value, self.context.document
+        if name is None:
+            return (Edit("unset", self.path, expect=value),), []
+        if not self.family:
+            return (Edit("set", self.path, starting_section(self._section), expect=value),), []
+        cls = find(self.family, name)
+        if self._type is None or not isinstance(value, dict) or document is None or cls is None:
+            return (Edit("set", self.path, starting_part(self.family, name), expect=value),), []
+        edits, dropped = change_type(document, self.path, name)
+        kept = value.keys() - set(dropped)
+        needed = [info for info in catalog.describe(cls) if info.required and info.name not in kept]
+        more = (Edit("set", child(self.path, info.name), starting_value(info)) for info in needed)
+        return (*edits, *more), dropped
 
 
 class FieldHelp(Static):

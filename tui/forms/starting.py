@@ -53,17 +53,3 @@ def starting_section(fields: Sequence[FieldInfo]) -> dict[str, Any]:
     """A section as a recipe writes it when it is switched on: what it needs, else its first field with its default."""
     found = {info.name: starting_value(info) for info in fields if info.required}
     return found or {info.name: info.default for info in fields[:2]}
-
-
-def changed_type(family: str, value: Any, name: str) -> tuple[Any, list[str]]:
-    """A part with another type: fields that both have keep their values. Also says which fields were dropped."""
-    new = starting_part(family, name)
-    cls = find(family, name)
-    if cls is None or not isinstance(value, dict):
-        return new, []
-    known = set(cls.model_fields)
-    kept = {key: item for key, item in value.items() if key in known}
-    dropped = [key for key in value if key not in known and key != "type"]
-    start = {key: item for key, item in new.items() if key != "type"} if isinstance(new, dict) else {}
-    fields = start | kept
-    return ({"type": name, **fields} if fields else name), dropped

@@ -1,15 +1,187 @@
-"""The model panel."""
+"""The model panel: the layers with shapes and parameters, and the settings of the one under the cursor."""
 
 from __future__ import annotations
 
-from textual.containers import VerticalScroll
+from math import prod
 
-from tui.workbench.context import Context
+from rich.cells import cell_len, set_cell_size
+from rich.text import Text
+from textual import events
+from textual.app import ComposeResult
+from textual.widgets import Static
+
+from engine.parts.part import Shape
+from engine.parts.stack import Row
+from tui.charts.scale import number
+from tui.clean import clean
+from tui.forms.form import FieldHelp, Form
+from tui.panels.panel import Heading, Panel, Scroll, focus_in, put
+from tui.panels.part_list import Item, PartList, items, main_value
+
+SHAPE = 9
+COUNT = 7
+"""Cells of the columns at the right."""
 
 
-class ModelPanel(VerticalScroll):
-    """The model of the recipe, bound both ways to the document."""
+class ModelPanel(Panel):
+    """The layers of the recipe, bound both ways to the document."""
 
-    def __init__(self, context: Context, *, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self.context = context
+    DEFAULT_CSS = """
+    ModelPanel .model--in { height: 1; color: $text-muted; }
+    ModelPanel PartList { max-height: 45%; }
+    ModelPanel .model--total { height: auto; color: $text-muted; }
+    ModelPanel .model--keys { height: auto; color: $text-disabled; }
+    ModelPanel Scroll { border-top: solid $border-blurred; }
+    """
+
+    def compose(self) -> ComposeResult:
+        """Input, layers, totals, the form of one layer, help."""
+        yield Static("", markup=False, classes="model--in")
+        yield PartList(self.context, "model.layers", "layer")
+        yield Static("", markup=False, classes="model--total")
+        yield Static("+ add  d delete  D copy  J K move", markup=False, classes="model--keys")
+        with Scroll():
+            yield Static("", markup=False, classes="panel--note")
+        yield FieldHelp()
+
+    def show_document(self) -> None:
+        """Rows with shapes, totals, the form."""
+        layers = self.query_one(PartList)
+        facts = self.context.facts
+        words = f"in {shape_words(facts.shape)}" if facts is not None else f"in {self._unknown()}"
+        put(self.query_one(".model--in", Static), words)
+        layers.sync(self.lines())
+        put(self.query_one(".model--total", Static), self._totals())
+        super().show_document()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Align the columns anew."""
+        if self.query(PartList):
+            self.query_one(PartList).sync(self.lines())
+
+    def _unknown(self) -> str:
+        if self.context.facts_error:
+            return "? (the data cannot be read)"
+        return "… (reading the data)" if self.context.facts_busy else "?"
+
+    def _rows(self) -> dict[str, Row]:
+        found: dict[str, Row] = {}
+
+        def visit(rows: list[Row] | tuple[Row, ...]) -> None:
+            for row in rows:
+                found[row.path] = row
+                visit(row.rows)
+
+        if self.context.checked is not None:
+            visit(self.context.checked.rows)
+        return found
+
+    def lines(self) -> list[Text]:
+        """A line a layer: index, type and main value, output shape, parameters; below it why it cannot work."""
+        layers = self.query_one(PartList)
+        document = self.context.document
+        width = max(24, (layers.content_size.width or self.size.width or 36) - 2)
+        rows = self._rows()
+        found = items(document.get("model.layers", []) if document is not None else [], "model.layers")
+        return [self._line(item, rows.get(item.path), width) for item in found]
+
+    def _line(self, item: Item, row: Row | None, width: int) -> Text:
+        colors = self.app.theme_variables
+        dim, bad, warn = colors.get("text-muted", ""), colors.get("error", "red"), colors.get("warning", "yellow")
+        index = item.path.rsplit(".", 1)[-1]
+        name = item.value.get("name") if isinstance(item.value, dict) else None
+        main = " ".join(filter(None, (main_value(item, "layer"), f"“{name}”" if name else "")))
+        room = width - 3 - 2 * item.depth - SHAPE - COUNT
+        line = Text(no_wrap=False, overflow="ellipsis")
+        line.append("  " * item.depth + index.rjust(2) + " ", dim)
+        severity = self._severity(item.path)
+        color = bad if severity == "error" or (row is not None and row.error) else warn if severity else ""
+        label = f"{clean(item.type)} "
+        line.append(set_cell_size(label, min(room, cell_len(label))), color)
+        left = room - min(room, cell_len(label))
+        line.append(set_cell_size(clean(main), left), color or colors.get("accent", ""))
+        if row is None:
+            return line
+        if row.error is not None:
+            line.append("✗".rjust(SHAPE), bad)
+            line.append(f"\n{'  ' * item.depth}   {clean(row.error.message)}", bad)
+            return line
+        output = shape_words(row.output) if row.output is not None else "?"
+        line.append(output.rjust(SHAPE)[:SHAPE], dim if row.output == row.input else "")
+        line.append((number(row.parameters) if row.parameters and not row.rows else "").rjust(COUNT), dim)
+        return line
+
+    def _severity(self, path: str) -> str:
+        """The worst problem of a layer itself, not of the layers that it holds."""
+        if self.context.checked is None:
+            return ""
+        found = {
+            problem.severity
+            for problem in self.context.checked.problems
+            if (problem.path == path or problem.path.startswith(f"{path}."))
+            and not problem.path.startswith(f"{path}.layers.")
+        }
+        return next((severity for severity in ("error", "warning", "info") if severity in found), "")
+
+    def _totals(self) -> str:
+        checked, facts = self.context.checked, self.context.facts
+        rows = checked.rows if checked is not None else []
+        if not rows or facts is None or any(row.output is None for row in rows):
+            return "parameters: known once every shape fits" if rows or facts is None else ""
+        parameters = sum(row.parameters for row in rows)
+        batch = checked.recipe.data.batch_size if checked is not None and checked.recipe is not None else 32
+        held = prod(facts.shape) + sum(_held(row) for row in rows)
+        # Weights, gradients and two moments; every output, and its gradient.
+        training = 4 * (4 * parameters + 2 * batch * held)
+        return f"{number(parameters)} parameters, {size_words(4 * parameters)}; training about {size_words(training)}"
+
+    def on_part_list_picked(self, event: PartList.Picked) -> None:
+        """Show the form of the layer under the cursor."""
+        event.stop()
+        scroll = self.query_one(Scroll)
+        scroll.remove_children()
+        if event.path is not None:
+            scroll.mount(Form(self.context, event.path, family="layer"))
+        note = "" if event.path is not None else "No layers yet: + adds one."
+        scroll.mount(
+            Heading("every layer's start"),
+            Form(self.context, "model.init", family="init", optional=True, default="PyTorch's own", label="init"),
+        )
+        if note:
+            scroll.mount(Static(note, markup=False, classes="panel--note"), before=0)
+
+    def on_part_list_opened(self, event: PartList.Opened) -> None:
+        """Enter goes to the layer's first setting."""
+        event.stop()
+        forms = self.query_one(Scroll).query(Form)
+        if forms:
+            focus_in(forms.first())
+
+    def reveal(self, path: str) -> bool:
+        """Select the layer that `path` lies in; focus its field where it is shown."""
+        layers = self.query_one(PartList)
+        holding = [item.path for item in layers.items if path == item.path or path.startswith(f"{item.path}.")]
+        if holding:
+            layers.pick(max(holding, key=len))
+            layers.focus()
+            self.call_after_refresh(lambda: super(ModelPanel, self).reveal(path))
+            return True
+        return super().reveal(path)
+
+
+def _held(row: Row) -> int:
+    inner = sum(_held(held) for held in row.rows)
+    return inner + (prod(row.output) if row.output is not None else 0)
+
+
+def shape_words(shape: Shape) -> str:
+    """A shape as 1×8×8."""
+    return "×".join(map(str, shape))
+
+
+def size_words(size: int) -> str:
+    """Bytes as 38 kB."""
+    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if size >= scale:
+            return f"{size / scale:.3g} {unit}"
+    return f"{size} B"

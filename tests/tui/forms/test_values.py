@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from engine.errors import UserError
 from engine.parts import catalog
 from engine.parts.part import FieldInfo, every_part
-from tui.forms.starting import changed_type, starting_part
+from tui.forms.starting import starting_part
 from tui.forms.values import default_words, out_of_bounds, parse, show, step
 
 catalog.load()
@@ -102,9 +102,3 @@ def test_every_part_starts_with_what_it_needs() -> None:
         start = starting_part(cls.family, cls.type_name())
         given = start if isinstance(start, dict) else {}
         assert all(field.name in given for field in catalog.describe(cls) if field.required)
-
-
-def test_a_change_of_type_keeps_what_both_have() -> None:
-    new, dropped = changed_type("optimizer", {"type": "Adam", "lr": 0.1, "betas": [0.9, 0.99]}, "SGD")
-    assert new == {"type": "SGD", "lr": 0.1} and dropped == ["betas"]
-    assert changed_type("layer", "ReLU", "Tanh") == ("Tanh", [])
