@@ -78,11 +78,8 @@ def _write_float(value: float, like: str) -> str:
     small = 0 < abs(value) < (1 if "e" in like.lower() else 1e-3)
     if "e" not in text and not small:
         return text
-    mantissa, exponent = f"{value:.16e}".split("e")
-    for digits in range(17):
-        mantissa = f"{value:.{digits}e}".split("e")[0]
-        if float(f"{mantissa}e{exponent}") == value:
-            break
+    text = next(t for t in (f"{value:.{digits}e}" for digits in range(18)) if float(t) == value)
+    mantissa, exponent = text.split("e")
     return f"{mantissa}e{int(exponent)}"
 
 
