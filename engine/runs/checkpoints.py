@@ -7,6 +7,7 @@ SHA-256: that is the commit. Nothing is overwritten, and nothing is found by its
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import math
@@ -54,11 +55,26 @@ def write(run_dir: Path, step: int, tensors: Arrays, state: Json) -> Written:
     """Write a checkpoint and make it durable; committing it is the journal's part (`commit` does both).
 
     `state` is plain JSON; floats, also nan and infinities, and integers of any size come back as they were.
-    Raises StorageError with nothing left behind.
+    Where the disk is full, checkpoints between the best and the last are given up to make room, and it is tried once
+    more. Raises StorageError with nothing left behind.
     """
+    from engine.runs.thinning import thin
+
+    try:
+        return _write(run_dir, step, tensors, state)
+    except StorageError as error:
+        if error.code not in (errno.ENOSPC, errno.EDQUOT) or not thin(run_dir, 0):
+            raise
+    return _write(run_dir, step, tensors, state)
+
+
+def _write(run_dir: Path, step: int, tensors: Arrays, state: Json) -> Written:
+    import numpy as np
     from safetensors.numpy import save
 
-    files = {TENSORS: save(dict(tensors)), STATE: _dump(state)}
+    # made contiguous here, since safetensors writes the memory of an array as it lies
+    files = {TENSORS: save({k: np.ascontiguousarray(v).reshape(v.shape) for k, v in tensors.items()})}
+    files[STATE] = _dump(state)
     manifest = {
         "format": FORMAT,
         "step": step,
@@ -73,7 +89,7 @@ def write(run_dir: Path, step: int, tensors: Arrays, state: Json) -> Written:
         raise StorageError(
             f"no room for the checkpoint of step {step}: it needs {size / 1e6:.1f} MB, {free / 1e6:.1f} MB are free",
             "free some space, or lower train.checkpoints.budget",
-            28,
+            errno.ENOSPC,
         )
     try:
         if not folder.is_dir():
@@ -113,17 +129,11 @@ def commit(
 ) -> Json:
     """Write a checkpoint and journal it; returns the `checkpoint` record as written.
 
-    Where the disk is full, checkpoints between the best and the last are given up to make room, once.
     With a `budget` in bytes the older ones are thinned afterwards. Raises StorageError.
     """
     from engine.runs.thinning import thin
 
-    try:
-        written = write(journal.run_dir, step, tensors, state)
-    except StorageError:
-        if not thin(journal.run_dir, 0):
-            raise
-        written = write(journal.run_dir, step, tensors, state)
+    written = write(journal.run_dir, step, tensors, state)
     record = journal.append(
         Checkpoint(epoch=epoch, step=step, path=written.path, manifest_sha=written.manifest_sha, best=best)
     )
