@@ -104,9 +104,15 @@ class Life:
 
     def _work(self) -> Finished:
         saved = self._begin()
+        session = self._open()
+        try:
+            return self._train(session, saved)
+        finally:
+            session.executor.close()
+
+    def _train(self, session: Session, saved: Saved | None) -> Finished:
         from engine.train.loop import NonFinite, OutOfMemory
 
-        session = self._open()
         loop = self._loop(session, saved)
         try:
             for record in loop.run():

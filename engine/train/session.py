@@ -25,6 +25,7 @@ from engine.train import plan
 from engine.train.build.metric import compute
 from engine.train.executors.autograd import AutogradExecutor
 from engine.train.feed.feed import Feed
+from engine.train.feed.loader import LoaderFeed
 from engine.train.feed.order import steps_per_epoch
 from engine.train.feed.resident import ResidentFeed
 
@@ -122,6 +123,17 @@ def open_session(
 def open_feed(recipe: Recipe, prepared: Prepared, device: torch.device) -> Feed:
     """The feed that the recipe asks for."""
     data = recipe.data
+    if data.num_workers:
+        return LoaderFeed(
+            prepared.train,
+            seed=recipe.seed,
+            batch_size=data.batch_size,
+            shuffle=data.shuffle,
+            drop_last=data.drop_last,
+            device=device,
+            workers=data.num_workers,
+            pin_memory=data.pin_memory,
+        )
     home = device
     if device.type == "cuda":
         size = prepared.train.x.nbytes + prepared.train.y.nbytes
