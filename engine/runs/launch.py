@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import site
 import subprocess
@@ -132,7 +133,11 @@ def fork_run(
         parent={"run": source.name, "how": "fork", "step": step},
     )
     run_dir = create(root, name or str(before.get("name") or "run"), "train", text, {**asked.to_json(), "edits": []})
-    written = checkpoints.copy(source, record, run_dir)
+    try:
+        written = checkpoints.copy(source, record, run_dir)
+    except UserError:
+        shutil.rmtree(run_dir, ignore_errors=True)  # a run that has never been is no run
+        raise
     origin = {
         "run": str(source),
         "step": step,
@@ -172,7 +177,7 @@ _started: list[subprocess.Popen[bytes]] = []
 """Workers started by this process, kept so that they are reaped when they end."""
 
 
-def launch(run_dir: Path, lock: Lock | None = None, *, module: str = WORKER) -> int:
+def launch(run_dir: Path, lock: Lock | None = None, *, module: str | None = None) -> int:
     """Start the run's worker in a session of its own, handing the lock on; returns its pid.
 
     No terminal, no pipe: stdin is empty, output goes to `worker.log`. Raises Held, StorageError.
@@ -192,7 +197,7 @@ def launch(run_dir: Path, lock: Lock | None = None, *, module: str = WORKER) -> 
         raise refused(error, "opening the worker's log", run_dir / WORKER_LOG) from error
     try:
         worker = subprocess.Popen(
-            [sys.executable, "-P", "-m", module, str(run_dir)],
+            [sys.executable, "-P", "-m", module or WORKER, str(run_dir)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
