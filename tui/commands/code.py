@@ -25,7 +25,8 @@ def command(
 ) -> int:
     """Print one runnable PyTorch file that trains the same network in the same way."""
     from engine.export.code import export
-    from engine.recipe.document import Document, parse_sets
+
+    from engine.recipe.document import Document
     from engine.runs.directory import effective_recipe
     from engine.runs.summary import launch_options
     from tui.clean import clean_block
@@ -33,13 +34,14 @@ def command(
     from tui.commands.output import emit, write
     from tui.commands.problems import show_problems, summary
     from tui.commands.run_target import find_target
+    from tui.commands.settings import read_settings
 
     found = find_target(target, runs)
     if found.is_run:
         options = launch_options(found.path)
         load_parts([*parts, *(Path(file) for file in options.get("parts", ()))])
         document = Document.from_text(effective_recipe(found.path), found.path / "recipe.yaml")
-        document.apply(parse_sets(sets))
+        document.apply(read_settings(sets))
         base = data_root or Path(options.get("base") or ".")
         examined = examine_document(str(found.path / "recipe.yaml"), document, base.expanduser().absolute())
     else:

@@ -62,14 +62,15 @@ def examine(word: str, sets: Sequence[str], data_root: Path | None, parts: Seque
 
     Raises UserError where there is no such file, or a setting cannot be made.
     """
-    from engine.recipe.document import Document, parse_sets
+    from engine.recipe.document import Document
     from tui.commands.run_target import find_recipe
+    from tui.commands.settings import read_settings
 
     load_parts(parts)
     path = find_recipe(word)
     document = Document.open(path)
     if sets:
-        edits = parse_sets(sets)
+        edits = read_settings(sets)
         if document.tree.root is not None or not document.tree.problems:
             document.apply(edits)
     base = (data_root or path.parent).expanduser().absolute()

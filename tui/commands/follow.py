@@ -112,12 +112,12 @@ def follow(run_dir: Path, printer: Printer, *, tail: Tail | None = None, from_se
                 outcome.note(record)
                 if record.get("seq", from_seq) >= from_seq:
                     printer.record(record)
-            if signals.count > asked:
-                outcome.signal = signals.first
+            count = signals.count
+            if count > asked:
+                asked, outcome.signal = count, signals.first
                 if not stop:
                     break
-                end_run(run_dir, signals.first, again=signals.count > 1)
-                asked = signals.count
+                end_run(run_dir, signals.first, again=count > 1)
             if not batch:
                 time.sleep(POLL)
     printer.close()

@@ -34,15 +34,15 @@ def command(
     as_json: bool,
 ) -> int:
     """Start a new run from a checkpoint of another, with changed settings."""
-    from engine.recipe.document import parse_sets
     from engine.runs.directory import runs_root
     from engine.runs.launch import Options, fork_run, pick_checkpoint
     from tui.commands.attach import started, train_to_the_end
     from tui.commands.resume import refuse_bad_edits
     from tui.commands.run_target import find_run
+    from tui.commands.settings import read_settings
 
     source = find_run(run, runs)
-    edits = parse_sets(sets)
+    edits = read_settings(sets)
     record = pick_checkpoint(source, epoch)
     refuse_bad_edits(source, edits)
     options = Options(argv=("goodfit", *sys.argv[1:]), test=test, owner=not detach)

@@ -21,6 +21,7 @@ from tui.commands.options import PATH, json_lines, several
 def command(data: Path, target: str | None, out: Path | None, force: bool, as_json: bool) -> int:
     """Write a first recipe for a data file: what each column is, a split, a small network, and sane settings."""
     from engine.data.start import columns, first_recipe
+
     from tui.commands.examine import load_parts
     from tui.commands.output import emit, narrate
 

@@ -18,7 +18,6 @@ from tui.commands.options import json_lines, runs_folder, sets, several, test_pa
 @several(sets, test_part, detach_option, runs_folder, json_lines)
 def command(run: str, sets: tuple[str, ...], test: bool, detach: bool, runs: Path | None, as_json: bool) -> int:
     """Go on with a run: a paused one in place; a stopped, killed or finished one gets a new life."""
-    from engine.recipe.document import parse_sets
     from engine.recipe.edits import edit_to_json
     from engine.runs.journal import Tail
     from engine.runs.launch import Options, resume_run
@@ -26,9 +25,10 @@ def command(run: str, sets: tuple[str, ...], test: bool, detach: bool, runs: Pat
     from engine.runs.summary import state_of
     from tui.commands.attach import last_seq, started, train_to_the_end
     from tui.commands.run_target import find_run
+    from tui.commands.settings import read_settings
 
     run_dir = find_run(run, runs)
-    edits = parse_sets(sets)
+    edits = read_settings(sets)
     state = state_of(run_dir)
     if state in ("running", "preparing"):
         raise UserError(f"{run_dir.name} is {state}", f"goodfit watch {run} follows it; goodfit set {run} changes it")

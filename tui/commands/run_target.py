@@ -32,15 +32,14 @@ def find_recipe(word: str) -> Path:
 
 
 def near_recipes(word: str) -> str:
-    """The recipes whose names are nearest to `word`, in a sentence; "" where none is near."""
+    """The recipe whose name is nearest to `word`, else some that there are, in a sentence."""
     path = Path(word)
     beside = [p for p in path.parent.iterdir() if p.suffix in SUFFIXES] if path.parent.is_dir() else []
-    every = {p.name: str(p) for p in recipes()} | {p.name: str(p) for p in beside}
-    by_stem = {Path(name).stem: name for name in every}
-    near = difflib.get_close_matches(path.stem, list(by_stem), n=3, cutoff=0.5)
+    every = {p.stem: p.stem for p in recipes()} | {p.stem: str(p) for p in beside}
+    near = difflib.get_close_matches(path.stem, list(every), n=1, cutoff=0.5)
     if near:
-        return "did you mean " + " or ".join(every[by_stem[stem]] for stem in near) + "?"
-    return f"recipes here: {', '.join(sorted(every)[:8])}" if every else ""
+        return f"did you mean {every[near[0]]}?"
+    return f"there is {', '.join(sorted(every.values())[:8])}" if every else ""
 
 
 def _inside(folder: Path) -> str:

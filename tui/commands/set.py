@@ -16,11 +16,11 @@ from tui.commands.options import json_lines, runs_folder, several
 @several(runs_folder, json_lines)
 def command(target: str, settings: tuple[str, ...], runs: Path | None, as_json: bool) -> int:
     """Change settings. A recipe file keeps its format and comments; a run changes between two steps, its file never."""
-    from engine.recipe.document import parse_sets
     from tui.commands.ask import ask
     from tui.commands.run_target import find_target
+    from tui.commands.settings import read_settings
 
-    edits = parse_sets(settings)
+    edits = read_settings(settings)
     found = find_target(target, runs)
     if found.is_run:
         return ask(found.path, "set", as_json, "changed", edits=[edit_to_json(edit) for edit in edits])

@@ -47,7 +47,7 @@ class Goodfit:
 
     def command(self, *arguments: str, torch: bool = True) -> list[str]:
         """The command line of a call."""
-        return [sys.executable, "-c", NO_TORCH if not torch else "from tui.main import main; main()", *arguments]
+        return [sys.executable, "-P", "-c", NO_TORCH if not torch else "from tui.main import main; main()", *arguments]
 
     def start(self, *arguments: str, torch: bool = True) -> subprocess.Popen[str]:
         """Start a call and leave it running."""

@@ -1,0 +1,188 @@
+"""`train`: records, exit codes, and what happens to the worker when its owner is interrupted or dies."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from engine.runs.journal import read
+from engine.runs.json_schema import check_record
+from engine.runs.lock import probe
+from engine.runs.summary import state_of
+from tests.tui.commands.goodfit import Goodfit, eventually, kinds, objects
+
+LONG = ("--set", "train.epochs=1000000")
+
+
+def reaches_epoch(goodfit: Goodfit, epochs: int = 1) -> None:
+    """Wait until the newest run has finished an epoch."""
+    eventually(lambda: (goodfit.folder / "runs").is_dir() and any((goodfit.folder / "runs").iterdir()))
+    eventually(lambda: kinds(read(goodfit.run_dir())).count("epoch") >= epochs)
+
+
+def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    out, err = process.communicate(timeout=60)
+    assert "Traceback" not in err
+    return process.returncode, out, err
+
+
+def test_the_records_of_a_run(goodfit: Goodfit) -> None:
+    records = goodfit.json("train", "iris.yaml", "--test")
+    found = kinds(records)
+    assert found[0] == "started" and found[-1] == "finished" and found.count("epoch") == 3
+    assert found.index("data") < found.index("plan") < found.index("epoch")
+    assert [problem for record in records for problem in check_record(record)] == []
+    assert [record["seq"] for record in records] == list(range(1, len(records) + 1))
+    assert records == read(goodfit.run_dir())
+    finished = records[-1]
+    assert finished["reason"] == "completed" and set(finished["test"]) == {"test_loss", "test_accuracy"}
+    assert state_of(goodfit.run_dir()) == "completed"
+
+
+def test_watch_and_replay_give_the_same_records(trained: Goodfit) -> None:
+    recorded = read(trained.run_dir())
+    assert trained.json("watch", "last") == recorded
+    assert trained.json("watch", "iris", "--from", "4", torch=False) == recorded[3:]
+    assert trained.json("replay", "last", "--headless", "--speed", "max", torch=False) == recorded
+
+
+def test_plain_lines_where_stdout_is_no_terminal(trained: Goodfit) -> None:
+    words = trained("watch", "last").stdout
+    assert "\r" not in words and "\x1b" not in words
+    assert sum(line.startswith("epoch ") for line in words.splitlines()) == 3
+    assert "train_loss" in words and "completed" in words and "test_accuracy" in words
+    assert "┤" in words, "the curves"
+
+
+def test_detached_it_prints_started_and_goes_on(goodfit: Goodfit) -> None:
+    records = goodfit.json("train", "iris.yaml", "--detach")
+    assert kinds(records) == ["started"]
+    assert goodfit.json("watch", "last")[-1]["reason"] == "completed"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_signal_saves_and_stops(goodfit: Goodfit, number: signal.Signals) -> None:
+    process = goodfit.start("train", "iris.yaml", *LONG, "--json")
+    reaches_epoch(goodfit)
+    process.send_signal(number)
+    code, out, _ = finish(process)
+    records = objects(out)
+    assert code == 128 + number
+    assert records[-1]["reason"] == ("stopped" if number == signal.SIGINT else "preempted")
+    assert "checkpoint" in kinds(records)
+    assert state_of(goodfit.run_dir()) == "stopped"
+
+
+def test_the_second_signal_kills(goodfit: Goodfit) -> None:
+    process = goodfit.start("train", "iris.yaml", *LONG, "--json")
+    reaches_epoch(goodfit)
+    worker = next(record["pid"] for record in read(goodfit.run_dir()) if record["type"] == "started")
+    os.kill(worker, signal.SIGSTOP)  # it cannot answer, so the first ^C has no effect yet
+    process.send_signal(signal.SIGINT)
+    eventually(lambda: any((goodfit.run_dir() / "commands").iterdir()))
+    process.send_signal(signal.SIGINT)
+    code, out, _ = finish(process)
+    assert code == 130
+    assert objects(out)[-1] == {"type": "finished", "reason": "killed", "inferred": True}
+    assert state_of(goodfit.run_dir()) == "failed"
+
+
+def test_a_killed_worker_is_exit_1(goodfit: Goodfit) -> None:
+    process = goodfit.start("train", "iris.yaml", *LONG, "--json", "--require", "val_loss < 1000")
+    reaches_epoch(goodfit)
+    os.kill(read(goodfit.run_dir())[0]["pid"], signal.SIGKILL)
+    code, out, _ = finish(process)
+    assert code == 1 and objects(out)[-1] == {"type": "finished", "reason": "killed", "inferred": True}
+    assert "finished" not in kinds(read(goodfit.run_dir())), "readers write nothing"
+
+
+def test_the_owners_death_stops_the_worker(goodfit: Goodfit) -> None:
+    process = goodfit.start("train", "iris.yaml", *LONG)
+    reaches_epoch(goodfit)
+    process.kill()
+    process.communicate()
+    run_dir = goodfit.run_dir()
+    eventually(lambda: probe(run_dir) == "dead", seconds=10)
+    assert read(run_dir)[-1]["reason"] == "stopped"
+
+
+def test_a_stop_from_elsewhere_is_exit_0(goodfit: Goodfit) -> None:
+    process = goodfit.start("train", "iris.yaml", *LONG)
+    reaches_epoch(goodfit)
+    assert kinds(goodfit.json("stop", "last", torch=False)) == ["command_accepted", "finished"]
+    assert finish(process)[0] == 0
+
+
+def test_interrupting_watch_only_detaches(goodfit: Goodfit) -> None:
+    goodfit("train", "iris.yaml", *LONG, "--detach")
+    process = goodfit.start("watch", "last", "--json")
+    assert process.stdout is not None
+    assert json.loads(process.stdout.readline())["type"] == "started"
+    process.send_signal(signal.SIGINT)
+    code, out, _ = finish(process)
+    assert code == 0 and "finished" not in kinds(objects(out))
+    assert probe(goodfit.run_dir()) == "alive"
+
+
+def test_a_life_that_breaks_is_exit_1(goodfit: Goodfit) -> None:
+    done = goodfit("train", "iris.yaml", "--set", "optimizer={type: SGD, lr: 1e30}", "--json", code=1)
+    assert objects(done.stdout)[-1]["reason"] == "non_finite"
+    assert goodfit.json("watch", "last", code=1)[-1]["reason"] == "non_finite"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--require", "val_loss"), "NAME OP NUMBER"),
+        (("--require", "val_loss < nan"), "NAME OP NUMBER"),
+        (("--require", "val_acuracy > 0.5"), "did you mean val_accuracy?"),
+        (("--require", "test_accuracy > 0.5"), "--test"),
+        (("--require", "val_loss < 1", "--detach"), "--detach"),
+        (("--fail-on", "warning", "--detach"), "--detach"),
+        (("--set", "optimizer.lr"), "PATH=VALUE"),
+        (("--set", "optimizer.lr=[1"), "optimizer.lr"),
+        (("--set", "optimizer.lrr=1"), "lr"),
+        (("--set", "data.source={type: CSV, path: gone.csv, target: y}"), "gone.csv"),
+    ],
+)
+def test_bad_input_is_exit_2_before_any_run(goodfit: Goodfit, arguments: tuple[str, ...], words: str) -> None:
+    done = goodfit("train", "iris.yaml", *arguments, code=2)
+    assert words in done.stderr and done.stdout == ""
+    assert not (goodfit.folder / "runs").exists()
+
+
+def test_a_requirement_that_is_not_met_is_exit_3(goodfit: Goodfit) -> None:
+    done = goodfit("train", "iris.yaml", "--require", "val_loss < 0", "--require", "train_loss > 0", code=3)
+    assert "val_loss < 0" in done.stderr and "train_loss > 0" not in done.stderr
+
+
+def test_findings_that_stay_open_fail_a_run() -> None:
+    from tui.commands.follow import Outcome
+    from tui.commands.requirements import judge
+
+    outcome = Outcome()
+    for record in (
+        {"type": "finding", "rule": "overfitting", "severity": "warning", "epoch": 3, "step": 30},
+        {"type": "finding", "rule": "plateau", "severity": "error", "epoch": 4, "step": 40},
+        {"type": "finding_cleared", "rule": "plateau", "epoch": 5, "step": 50},
+        {"type": "finished", "reason": "completed"},
+    ):
+        outcome.note(record)
+    assert outcome.finished is not None and outcome.code() == 0
+    assert judge(outcome.finished, outcome.findings.values(), [], "warning")
+    assert not judge(outcome.finished, outcome.findings.values(), [], "error")
+    outcome.note({"type": "resumed", "from_step": 20})
+    assert outcome.findings == {} and outcome.finished is None
+
+
+def test_a_folder_named_engine_does_not_shadow_ours(goodfit: Goodfit) -> None:
+    for name in ("engine", "tui", "torch"):
+        folder: Path = goodfit.folder / name
+        folder.mkdir()
+        (folder / "__init__.py").write_text("raise SystemExit('shadowed')")
+    goodfit("train", "iris.yaml", "--set", "train.epochs=1")
