@@ -10,6 +10,7 @@ import asyncio
 import importlib
 import inspect
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
@@ -221,7 +222,7 @@ class Workbench(App[int], inherit_bindings=False):
         """Read the tab's data in a child process; an earlier reading is given up."""
         first = tab.context.facts is None and not tab.context.facts_busy
         tab.context.facts_busy = True
-        self.run_worker(self._read(tab, 0.0 if first else 0.5), group=f"facts-{tab.id}", exclusive=True)
+        self.run_worker(partial(self._read, tab, 0.0 if first else 0.5), group=f"facts-{tab.id}", exclusive=True)
 
     async def _read(self, tab: Tab, rest: float) -> None:
         await asyncio.sleep(rest)

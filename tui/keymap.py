@@ -95,7 +95,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("view.events", "Show the events", "g v", ("alt+v",)),
     Action("view.side_bar", "Show or hide the side bar", "b", ("ctrl+b",)),
     Action("view.panel", "Show or hide the bottom panel", "j", ("ctrl+j",)),
-    Action("view.theme", "Switch between dark and light", "T", ("f2",)),
+    Action("view.theme", "Switch theme: dark or light", "T", ("f2",)),
     Action("view.palette", "Show all commands", ":", ("f1", "ctrl+shift+p"), hint="commands"),
     Action("view.keys", "Show all keys", "?", ("f3",), hint="keys"),
     Action("view.quit", "Quit (runs go on)", "q", ("ctrl+q",)),

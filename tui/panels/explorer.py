@@ -94,7 +94,7 @@ class Explorer(Vertical):
                 tuple((info.best or {}).items()),
             )
             for info in runs
-        ] or [("note", "none yet: open a recipe and press t")]
+        ] or [("note", "none yet: t trains a recipe")]
         width = self.query_one(OptionList).scrollable_content_region.width - 2
         if rows != self._shown or width != self._width:
             self._shown, self._width = rows, width

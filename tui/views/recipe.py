@@ -18,6 +18,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.document._document import Document as TextDocument
 from textual.message import Message
 from textual.strip import Strip
 from textual.timer import Timer
@@ -153,6 +154,7 @@ class RecipeEditor(TextArea):
         while tail < shorter - start and old[-1 - tail] == text[-1 - tail]:
             tail += 1
         document = self.document
+        assert isinstance(document, TextDocument)
         self.replace(
             text[start : len(text) - tail],
             document.get_location_from_index(start),

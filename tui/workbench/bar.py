@@ -25,7 +25,7 @@ class Cell:
 
 
 class Bar(Widget):
-    """A row of cells at the left and a row at the right; where there is no room for both, the right one loses cells from its end."""
+    """A row of cells at the left and one at the right; where there is no room for both, the right one loses its end."""
 
     DEFAULT_CSS = """
     Bar { height: 1; }

@@ -38,6 +38,8 @@ class BottomPanel(Vertical):
         self._problems: list[Problem] = []
         self._written = {"output": (0, ""), "events": (0, "")}
         self._for: str | None = None
+        self._chosen = {"recipe": "problems", "run": "events", "replay": "events"}
+        """The list last looked at, by kind of tab."""
 
     def compose(self) -> ComposeResult:
         """Tabs and lists."""
@@ -54,7 +56,7 @@ class BottomPanel(Vertical):
 
     def show_list(self, name: str) -> None:
         """Bring a list to the front."""
-        self.query_one(ContentSwitcher).current = name
+        self._chosen[self._tab.kind if self._tab is not None else "recipe"] = name
         self.update(self._tab)
 
     def focus_list(self) -> None:
@@ -66,6 +68,10 @@ class BottomPanel(Vertical):
     def update(self, tab: Tab | None) -> None:
         """Show what the tab in front has to show."""
         self._tab = tab
+        switcher = self.query_one(ContentSwitcher)
+        wanted = self._chosen[tab.kind if tab is not None else "recipe"]
+        if switcher.current != wanted:
+            switcher.current = wanted
         cells = [Cell(" ")]
         for name in LISTS:
             amount = f" {len(tab.problems)}" if name == "problems" and tab is not None else ""

@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.message import Message
 from textual.widget import Widget
-from textual.widgets import ContentSwitcher, Static
+from textual.widgets import ContentSwitcher, Input, Static
 
 from tui.clean import clean
 from tui.panels.data import DataPanel
@@ -118,10 +118,10 @@ class SideBar(Vertical):
         if panel.focusable:
             panel.focus()
             return
-        for child in panel.query("*"):
-            if child.focusable:
-                child.focus()
-                return
+        inside = [child for child in panel.query("*") if child.focusable]
+        # A text line takes the plain letters: where there is something else to stand on, stand there.
+        for child in sorted(inside, key=lambda child: isinstance(child, Input))[:1]:
+            child.focus()
 
 
 def refresh(widget: Widget) -> None:
