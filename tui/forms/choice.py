@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from rich.text import Text
 from textual import events
+from textual.actions import SkipAction
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widget import Widget
@@ -30,8 +31,8 @@ class Choice(Widget, can_focus=True):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left,up", "step(-1)", "previous", show=False),
-        Binding("right,down", "step(1)", "next", show=False),
+        Binding("left", "step(-1)", "previous", show=False),
+        Binding("right", "step(1)", "next", show=False),
         Binding("enter", "enter", "apply", show=False),
         Binding("space", "open", "all", show=False),
         Binding("escape", "restore", "restore", show=False),
@@ -108,7 +109,9 @@ class Choice(Widget, can_focus=True):
         self.post_message(self.Chosen(self))
 
     def action_restore(self) -> None:
-        """Take the change back."""
+        """Take the change back; where there is none, leave the field."""
+        if not any(node.has_class("-pending") for node in self.ancestors):
+            raise SkipAction
         self.post_message(self.Restored(self))
 
     def action_clear(self) -> None:

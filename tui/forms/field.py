@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from textual import on
+from textual.actions import SkipAction
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
@@ -19,6 +20,7 @@ from textual.widgets import Input, Label, Static
 from engine.errors import UserError
 from engine.parts.part import FieldInfo
 from engine.recipe.edits import MISSING, Edit
+from engine.recipe.paths import parent
 from tui.clean import clean
 from tui.forms.choice import Choice
 from tui.forms.values import default_words, parse, show, step
@@ -55,7 +57,9 @@ class Line(Input):
         self.post_message(self.Stepped(by > 0))
 
     def action_restore(self) -> None:
-        """Take the change back."""
+        """Take the change back; where there is none, leave the field."""
+        if not any(node.has_class("-pending") for node in self.ancestors):
+            raise SkipAction
         self.post_message(self.Restored())
 
 
@@ -75,8 +79,10 @@ class Field(Vertical):
     Field.-said.-info .field--message { color: $text-muted; }
     """
 
-    def __init__(self, context: Context, path: str, info: FieldInfo, *, label: str = "") -> None:
+    def __init__(self, context: Context, path: str, info: FieldInfo, *, label: str = "", under: str = "") -> None:
         super().__init__()
+        self._under = under
+        """Type of the part that the field belongs to, to be written out where the recipe leaves the part out."""
         self.context = context
         self.path = path
         self.info = info
@@ -88,6 +94,14 @@ class Field(Vertical):
         self._committed = False
         self._ready = False
         self._options = [(value, show(value)) for value in self._choices()]
+        # Kept by name: a field may be taken away again while it is being put in place.
+        self.control: Choice | Line
+        if self.by_choice:
+            self.control = Choice(self._options, default_words(info))
+        else:
+            self.control = Line(placeholder=default_words(info), compact=True, disabled=info.kind == "layers")
+        self._note = Label("", markup=False, classes="field--note")
+        self._message = Static("", markup=False, classes="field--message")
 
     def _choices(self) -> list[Any]:
         if self.info.kind == "boolean":
@@ -105,12 +119,9 @@ class Field(Vertical):
         """Name, control, note; below them the message."""
         with Horizontal(classes="field--row"):
             yield Label(self.label, markup=False, classes="field--name")
-            if self.by_choice:
-                yield Choice(self._options, default_words(self.info))
-            else:
-                yield Line(placeholder=default_words(self.info), compact=True, disabled=self.info.kind == "layers")
-            yield Label("", markup=False, classes="field--note")
-        yield Static("", markup=False, classes="field--message")
+            yield self.control
+            yield self._note
+        yield self._message
 
     def on_mount(self) -> None:
         """Show the document's value."""
@@ -127,10 +138,9 @@ class Field(Vertical):
     @property
     def text(self) -> str:
         """What the control shows; "" stands for the default."""
-        if self.by_choice:
-            choice = self.query_one(Choice)
-            return "" if choice.index is None else choice.word
-        return self.query_one(Line).value
+        if isinstance(self.control, Choice):
+            return "" if self.control.index is None else self.control.word
+        return self.control.value
 
     @property
     def pending(self) -> bool:
@@ -160,12 +170,11 @@ class Field(Vertical):
 
     def _put(self, text: str) -> None:
         self._said = ""
-        if not self.by_choice:
-            line = self.query_one(Line)
-            if line.value != text:
-                line.value = text
+        choice = self.control
+        if isinstance(choice, Line):
+            if choice.value != text:
+                choice.value = text
             return
-        choice = self.query_one(Choice)
         words = [word for _, word in choice.options]
         if text and text not in words:
             choice.options = [*self._options, (self.value, text)]
@@ -174,14 +183,12 @@ class Field(Vertical):
 
     def _lock(self) -> None:
         why = self.context.locked(self.info.live)
-        control = self.query_one(Choice) if self.by_choice else self.query_one(Line)
         disabled = bool(why) or self.info.kind == "layers"
-        if control.disabled != disabled:
-            control.disabled = disabled
+        if self.control.disabled != disabled:
+            self.control.disabled = disabled
         note = "fork" if why else ""
-        label = self.query_one(".field--note", Label)
-        if str(label.content) != note:
-            label.update(note)
+        if str(self._note.content) != note:
+            self._note.update(note)
 
     def _mark(self) -> None:
         self.set_class(self.pending, "-pending")
@@ -191,9 +198,8 @@ class Field(Vertical):
                 if problem.path == self.path:
                     message, severity = problem.message, problem.severity
                     break
-        static = self.query_one(".field--message", Static)
-        if str(static.content) != clean(message):
-            static.update(clean(message))
+        if str(self._message.content) != clean(message):
+            self._message.update(clean(message))
         self.set_class(bool(message), "-said")
         self.set_class(severity == "warning", "-warning")
         self.set_class(severity == "info", "-info")
@@ -212,8 +218,13 @@ class Field(Vertical):
     def _stepped(self, event: Line.Stepped) -> None:
         event.stop()
         if self.info.kind not in ("number", "integer"):
+            if event.up:
+                self.screen.focus_previous()
+            else:
+                self.screen.focus_next()
             return
-        line = self.query_one(Line)
+        line = self.control
+        assert isinstance(line, Line)
         try:
             value = parse(self.info, line.value) if line.value.strip() else self._start()
         except UserError:
@@ -236,7 +247,8 @@ class Field(Vertical):
     @on(Choice.Cleared)
     def _cleared(self, event: Message) -> None:
         event.stop()
-        self.query_one(Choice).show(None)
+        if isinstance(self.control, Choice):
+            self.control.show(None)
         self._mark()
 
     @on(Input.Submitted)
@@ -275,11 +287,14 @@ class Field(Vertical):
             if self.info.required and not self.info.nullable:
                 raise UserError("this is needed")
             return None if present is MISSING else Edit("unset", self.path, expect=present)
-        if self.by_choice:
-            choice = self.query_one(Choice)
-            value = choice.options[choice.index or 0][0]
+        if isinstance(self.control, Choice):
+            value = self.control.value
         else:
             value = parse(self.info, text)
+        holder = parent(self.path)
+        document = self.context.document
+        if self._under and document is not None and document.get(holder) is None:
+            return Edit("set", holder, {"type": self._under, self.info.name: value})
         return Edit("set", self.path, value, expect=present)
 
     def _saying(self, present: Any, edit: Edit) -> str:

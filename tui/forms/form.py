@@ -29,13 +29,15 @@ from tui.forms.values import bounds_words
 from tui.workbench.context import Context
 
 NONE = "none"
+_LAST = ("init", "name", "warmup")
 
 
 class Form(Vertical):
     """The fields at `path`, bound both ways.
 
     `family`: a part of that family stands there. `fields`: a section with those fields does. `optional`: it may be
-    absent; `default` is the word for that. `skip` leaves fields out, `only` picks some and their order.
+    absent; `default` is the word for that. `skip` leaves fields out, `only` picks some and their order;
+    `titled` puts the label over a section that is always there.
     """
 
     DEFAULT_CSS = """
@@ -44,6 +46,7 @@ class Form(Vertical):
     Form .form--name { width: 16; height: 1; color: $text-muted; }
     Form .form--note { width: auto; height: 1; color: $text-disabled; margin-left: 1; }
     Form .form--type:focus-within .form--name { color: $foreground; }
+    Form .form--type.-pending .form--name { color: $accent; }
     Form .form--message { height: auto; color: $error; padding-left: 2; display: none; }
     Form .form--message.-said { display: block; }
     Form .form--message.-warning { color: $warning; }
@@ -65,8 +68,10 @@ class Form(Vertical):
         skip: Collection[str] = (),
         only: Sequence[str] = (),
         live: bool = False,
+        titled: bool = False,
     ) -> None:
         super().__init__()
+        self.titled = titled
         self.context = context
         self.path = path
         self.family = family
@@ -85,6 +90,11 @@ class Form(Vertical):
             self._options = [(True, "on")]
         if optional:
             self._options.insert(0, (NONE, default if family else "off"))
+        # Kept by name: a form may be taken away again while it is being put in place.
+        self.choice = Choice(self._options, default if family else "off")
+        self.body = Vertical(classes="form--body")
+        self._note = Label("", markup=False, classes="form--note")
+        self._message = Static("", markup=False, classes="form--message")
 
     @property
     def headed(self) -> bool:
@@ -94,13 +104,15 @@ class Form(Vertical):
     def compose(self) -> ComposeResult:
         """Type or switch, its message, the fields."""
         if self.headed:
-            with Horizontal(classes="form--type"):
+            with Horizontal(classes="form--type") as self._row:
                 yield Label(self.label, markup=False, classes="form--name")
-                yield Choice(self._options, self.default if self.family else "off")
-                yield Label("", markup=False, classes="form--note")
-            yield Static("", markup=False, classes="form--message")
+                yield self.choice
+                yield self._note
+            yield self._message
+        elif self.titled:
+            yield Label(self.label, markup=False, classes="form--name")
         self._type = self._present_type()
-        with Vertical(classes="form--body"):
+        with self.body:
             yield from self._widgets()
 
     def on_mount(self) -> None:
@@ -137,7 +149,8 @@ class Form(Vertical):
         if self._only:
             by_name = {info.name: info for info in found}
             return [by_name[name] for name in self._only if name in by_name]
-        return [info for info in found if info.name not in self._skip]
+        # What a part says of itself comes before what every part of its family has.
+        return sorted((info for info in found if info.name not in self._skip), key=lambda info: info.name in _LAST)
 
     def _widgets(self) -> list[Widget]:
         return [self._widget(info) for info in self.infos()]
@@ -149,16 +162,23 @@ class Form(Vertical):
                 self.context, path, family=info.family, optional=not info.required, label=info.name, live=info.live
             )
         if info.kind == "mapping" and info.fields:
-            return Form(self.context, path, fields=info.fields, optional=info.nullable, label=info.name, live=info.live)
+            return Form(
+                self.context,
+                path,
+                fields=info.fields,
+                optional=info.nullable,
+                label=info.name,
+                live=info.live,
+                titled=True,
+            )
         return Field(self.context, path, info)
 
     @property
     def fields(self) -> dict[str, Widget]:
         """The form's own rows by field name: fields, and forms of what is inside."""
-        body = self.query_one(".form--body")
         return {
             row.info.name if isinstance(row, Field) else row.label: row
-            for row in body.children
+            for row in self.body.children
             if isinstance(row, Field | Form)
         }
 
@@ -167,32 +187,31 @@ class Form(Vertical):
         if not self._ready:
             return
         now = self._present_type()
-        body = self.query_one(".form--body", Vertical)
         if now != self._type:
             self._type = now
-            body.remove_children()
-            body.mount(*self._widgets())
+            self.body.remove_children()
+            self.body.mount(*self._widgets())
         else:
-            for row in body.children:
+            for row in self.body.children:
                 if isinstance(row, Field | Form):
                     row.sync()
         if self.headed:
             self._show_type()
 
     def _show_type(self) -> None:
-        choice = self.query_one(".form--type", Horizontal).query_one(Choice)
+        choice = self.choice
         word = self._type
         words = [text for _, text in choice.options]
         if word is not None and word not in words:
             choice.options = [*self._options, (word, word)]
             words.append(word)
         choice.show(words.index(word) if word is not None else None)
+        self._mark_pending(choice)
         why = self.context.locked(self.live)
         if choice.disabled != bool(why):
             choice.disabled = bool(why)
-        note = self.query(".form--note").first(Label)
-        if str(note.content) != ("fork" if why else ""):
-            note.update("fork" if why else "")
+        if str(self._note.content) != ("fork" if why else ""):
+            self._note.update("fork" if why else "")
         self._say("")
 
     def _say(self, said: str) -> None:
@@ -203,14 +222,18 @@ class Form(Vertical):
                 if problem.path in here:
                     message, severity = problem.message, problem.severity
                     break
-        static = self.query(".form--message").first(Static)
+        static = self._message
         if str(static.content) != clean(message):
             static.update(clean(message))
         static.set_class(bool(message), "-said")
         static.set_class(severity != "error", "-warning")
 
+    def _mark_pending(self, choice: Choice) -> None:
+        shown = choice.word if choice.index is not None and choice.value != NONE else None
+        self._row.set_class(shown != self._type, "-pending")
+
     def _own(self, choice: Choice) -> bool:
-        return self.headed and choice.parent is self.query(".form--type").first()
+        return choice is self.choice
 
     @on(Choice.Restored)
     def _restored(self, event: Choice.Restored) -> None:
@@ -222,6 +245,7 @@ class Form(Vertical):
     def _changed(self, event: Choice.Changed) -> None:
         if self._own(event.choice):
             event.stop()
+            self._mark_pending(event.choice)
 
     @on(Choice.Cleared)
     def _cleared(self, event: Choice.Cleared) -> None:

@@ -31,7 +31,7 @@ def default_words(info: FieldInfo) -> str:
     if info.required:
         return "needed"
     if info.default is None:
-        return "none"
+        return "not set"
     if info.kind in ("mapping", "list") and not info.default:
         return "none"
     dump = getattr(info.default, "model_dump", None)

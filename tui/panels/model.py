@@ -18,10 +18,6 @@ from tui.forms.form import FieldHelp, Form
 from tui.panels.panel import Heading, Panel, Scroll, focus_in, put
 from tui.panels.part_list import Item, PartList, items, main_value
 
-SHAPE = 9
-COUNT = 7
-"""Cells of the columns at the right."""
-
 
 class ModelPanel(Panel):
     """The layers of the recipe, bound both ways to the document."""
@@ -31,6 +27,8 @@ class ModelPanel(Panel):
     ModelPanel PartList { max-height: 45%; }
     ModelPanel .model--total { height: auto; color: $text-muted; }
     ModelPanel .model--keys { height: auto; color: $text-disabled; }
+    ModelPanel.-low .model--keys { display: none; }
+    ModelPanel.-low PartList { max-height: 40%; }
     ModelPanel Scroll { border-top: solid $border-blurred; }
     """
 
@@ -39,9 +37,8 @@ class ModelPanel(Panel):
         yield Static("", markup=False, classes="model--in")
         yield PartList(self.context, "model.layers", "layer")
         yield Static("", markup=False, classes="model--total")
-        yield Static("+ add  d delete  D copy  J K move", markup=False, classes="model--keys")
-        with Scroll():
-            yield Static("", markup=False, classes="panel--note")
+        yield Static("+ add  d delete  D copy  J/K move", markup=False, classes="model--keys")
+        yield Scroll()
         yield FieldHelp()
 
     def show_document(self) -> None:
@@ -56,6 +53,7 @@ class ModelPanel(Panel):
 
     def on_resize(self, event: events.Resize) -> None:
         """Align the columns anew."""
+        super().on_resize(event)
         if self.query(PartList):
             self.query_one(PartList).sync(self.lines())
 
@@ -83,15 +81,19 @@ class ModelPanel(Panel):
         width = max(24, (layers.content_size.width or self.size.width or 36) - 2)
         rows = self._rows()
         found = items(document.get("model.layers", []) if document is not None else [], "model.layers")
-        return [self._line(item, rows.get(item.path), width) for item in found]
+        shapes = max((len(shape_words(row.output)) for row in rows.values() if row.output is not None), default=3)
+        counts = max((len(number(row.parameters)) for row in rows.values() if row.parameters), default=3)
+        columns = (min(shapes, 12) + 1, counts + 1) if rows else (0, 0)
+        return [self._line(item, rows.get(item.path), width, columns) for item in found]
 
-    def _line(self, item: Item, row: Row | None, width: int) -> Text:
+    def _line(self, item: Item, row: Row | None, width: int, columns: tuple[int, int]) -> Text:
         colors = self.app.theme_variables
         dim, bad, warn = colors.get("text-muted", ""), colors.get("error", "red"), colors.get("warning", "yellow")
         index = item.path.rsplit(".", 1)[-1]
         name = item.value.get("name") if isinstance(item.value, dict) else None
-        main = " ".join(filter(None, (main_value(item, "layer"), f"“{name}”" if name else "")))
-        room = width - 3 - 2 * item.depth - SHAPE - COUNT
+        main = main_value(item, "layer")
+        shapes, counts = columns
+        room = width - 3 - 2 * item.depth - shapes - counts
         line = Text(no_wrap=False, overflow="ellipsis")
         line.append("  " * item.depth + index.rjust(2) + " ", dim)
         severity = self._severity(item.path)
@@ -99,16 +101,19 @@ class ModelPanel(Panel):
         label = f"{clean(item.type)} "
         line.append(set_cell_size(label, min(room, cell_len(label))), color)
         left = room - min(room, cell_len(label))
-        line.append(set_cell_size(clean(main), left), color or colors.get("accent", ""))
+        line.append(set_cell_size(clean(main), min(left, cell_len(main))), color or colors.get("accent", ""))
+        left -= min(left, cell_len(main))
+        note = f" {clean(name)}" if name else ""
+        line.append(set_cell_size(note if cell_len(note) <= left else "", left), dim)
         if row is None:
             return line
         if row.error is not None:
-            line.append("✗".rjust(SHAPE), bad)
+            line.append("✗".rjust(shapes), bad)
             line.append(f"\n{'  ' * item.depth}   {clean(row.error.message)}", bad)
             return line
         output = shape_words(row.output) if row.output is not None else "?"
-        line.append(output.rjust(SHAPE)[:SHAPE], dim if row.output == row.input else "")
-        line.append((number(row.parameters) if row.parameters and not row.rows else "").rjust(COUNT), dim)
+        line.append(output[: shapes - 1].rjust(shapes), dim if row.output == row.input else "")
+        line.append((number(row.parameters) if row.parameters and not row.rows else "").rjust(counts), dim)
         return line
 
     def _severity(self, path: str) -> str:
@@ -142,13 +147,10 @@ class ModelPanel(Panel):
         scroll.remove_children()
         if event.path is not None:
             scroll.mount(Form(self.context, event.path, family="layer"))
-        note = "" if event.path is not None else "No layers yet: + adds one."
         scroll.mount(
             Heading("every layer's start"),
             Form(self.context, "model.init", family="init", optional=True, default="PyTorch's own", label="init"),
         )
-        if note:
-            scroll.mount(Static(note, markup=False, classes="panel--note"), before=0)
 
     def on_part_list_opened(self, event: PartList.Opened) -> None:
         """Enter goes to the layer's first setting."""

@@ -14,6 +14,9 @@ from tui.forms.field import Field
 from tui.forms.form import FieldHelp, Form
 from tui.workbench.context import Context, DocumentChanged, FactsChanged, HistoryChanged, Reveal
 
+LOW = 18
+"""Below this height there is no help line."""
+
 
 class Scroll(VerticalScroll, can_focus=False):
     """A part of a panel that scrolls; the focus goes to what is in it."""
@@ -42,6 +45,7 @@ class Panel(Vertical):
     Panel { padding: 0 1; }
     Panel Scroll { height: 1fr; }
     Panel .panel--note { height: auto; color: $text-muted; }
+    Panel.-low FieldHelp { display: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down", "app.focus_next", show=False),
@@ -55,6 +59,10 @@ class Panel(Vertical):
     def on_mount(self) -> None:
         """Show the document."""
         self.show_document()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Where there is little room, the fields have it all."""
+        self.set_class(event.size.height < LOW, "-low")
 
     def show_document(self) -> None:
         """Everything that depends on the document, its problems or the facts. Subclasses add to it."""
@@ -108,6 +116,8 @@ def focus_in(widget: Widget) -> bool:
 
 
 def put(widget: Static, words: str) -> None:
-    """Show words, unless they are there already."""
+    """Show words, unless they are there already; without words the widget takes no room."""
     if str(widget.content) != words:
         widget.update(words)
+    if widget.display != bool(words):
+        widget.display = bool(words)

@@ -60,6 +60,7 @@ class PartList(OptionList):
     ]
     DEFAULT_CSS = """
     PartList { height: auto; border: none; padding: 0; background: transparent; scrollbar-size-vertical: 1; }
+    PartList:focus { border: none; background-tint: transparent; }
     PartList > .option-list--option { padding: 0; }
     """
 
@@ -81,6 +82,9 @@ class PartList(OptionList):
         self.items: list[Item] = []
         self._drawn: list[Text] = []
         self._wanted: str | None = None
+        """Where the cursor goes once the document has changed."""
+        self._last: str | None = None
+        self._told = False
 
     @property
     def picked(self) -> Item | None:
@@ -93,8 +97,10 @@ class PartList(OptionList):
         document = self.context.document
         self.items = items(document.get(self.path, []) if document is not None else [], self.path)
         rows = rows if rows is not None and len(rows) == len(self.items) else [Text(i.type) for i in self.items]
-        was = self._wanted or (self._last if hasattr(self, "_last") else None)
+        was = self._wanted or self._last
         self._wanted = None
+        if not self.items:
+            rows = [Text("none yet: + adds one", self.app.theme_variables.get("text-muted", ""))]
         if len(rows) == self.option_count:
             for index, row in enumerate(rows):
                 if index >= len(self._drawn) or self._drawn[index] != row or self._drawn[index].spans != row.spans:
@@ -118,8 +124,8 @@ class PartList(OptionList):
         self._tell(self.items[at].path)
 
     def _tell(self, path: str | None) -> None:
-        if not hasattr(self, "_last") or self._last != path:
-            self._last: str | None = path
+        if self._last != path or not self._told:
+            self._last, self._told = path, True
             self.post_message(self.Picked(path))
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
