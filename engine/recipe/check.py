@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from engine.data.facts import Facts
 from engine.errors import UserError
 from engine.parts.stack import Row, trace
-from engine.recipe.checks import data, model, training
+from engine.recipe.checks import data, model, schedule, search, training
 from engine.recipe.checks.subject import Subject
 from engine.recipe.document import Document
 from engine.recipe.problem import Problem
@@ -43,14 +43,15 @@ def check(document: Document, facts: Facts | None = None, data_problems: Iterabl
     recipe, problems = validate(document.tree)
     if recipe is None:
         return Checked(None, problems)
-    shape = facts.shape if facts else None
-    outputs = facts.outputs if facts else None
-    rows = trace(recipe.model.layers, shape, outputs)
-    subject = Subject(document, recipe, facts, rows)
-    for error in data_problems:
-        subject.error(getattr(error, "path", "data.source"), error.message, error.hint)
-    for examine in (*data.CHECKS, *model.CHECKS, *training.CHECKS):
+    subject = Subject(document, recipe, facts)
+    subject.rows = rows = trace(recipe.model.layers, subject.shape, subject.outputs)
+    for examine in (*data.CHECKS, *model.CHECKS, *training.CHECKS, *schedule.CHECKS, *search.CHECKS):
         examine(subject)
+    known = {problem.path for problem in subject.problems if problem.severity == "error"}
+    for error in data_problems:
+        path = getattr(error, "path", "data.source")
+        if path not in known:
+            subject.error(path, error.message, error.hint)
     severities = ("error", "warning", "info")
     found = sorted(subject.problems, key=lambda p: (p.line, p.column, severities.index(p.severity)))
     return Checked(recipe, found, rows)

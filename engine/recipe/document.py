@@ -200,26 +200,27 @@ class Document:
 
 
 def place(tree: Tree, path: str) -> tuple[int, int]:
-    """Line and column, from 1, of the value at a path; of what holds it where it is missing."""
+    """Line and column, from 1, of the value at a path; where it is missing, of the key of what should hold it."""
     node = tree.root
-    line, column = 1, 1
+    here = holder = (1, 1)
     for part in paths.split(path):
         step = _below(node, part)
         if step is None:
-            break
-        node = step
-        line, column = node.line, node.column
-    return line, column
+            return holder
+        key, node = step
+        here, holder = (node.line, node.column), (key.line, key.column)
+    return here
 
 
-def _below(node: Node | None, part: str | int) -> Node | None:
+def _below(node: Node | None, part: str | int) -> tuple[Node, Node] | None:
+    """Key and value (for a list item, twice the item) one part further down."""
     if node is None or node.kind == "scalar":
         return None
     if node.kind == "mapping":
         entry = node.entry(str(part))
-        return entry.value if entry else None
+        return (entry.node, entry.value) if entry else None
     index = item_index([reader.data(item) for item in node.items], part)
-    return None if index is None else node.items[index]
+    return None if index is None else (node.items[index], node.items[index])
 
 
 def load(path: str | Path, sets: Sequence[str] = ()) -> Document:

@@ -1,9 +1,155 @@
-"""Checks."""
+"""The data section: options that contradict each other, and what reading the data showed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from engine.parts.source import Builtin
 from engine.recipe.checks.subject import Subject
+from engine.recipe.edits import Edit, Transaction, edit_from_json
+from engine.recipe.schema import PartFile
 
-CHECKS: tuple[Callable[[Subject], None], ...] = ()
+
+def split_is_one(subject: Subject) -> None:
+    """One way to split: by group, by time or by column; shares that leave something for training."""
+    split = subject.recipe.data.split
+    ways = [name for name in ("group", "time", "column") if getattr(split, name) is not None]
+    if len(ways) > 1:
+        others = [(Edit("unset", f"data.split.{name}"),) for name in reversed(ways)]
+        message = f"a split is by {' or by '.join(ways)}, not by both"
+        subject.error(f"data.split.{ways[1]}", message, f"keep one of {', '.join(ways)}", *others)
+    shares = [share for share in (split.validation, split.test) if isinstance(share, float)]
+    if sum(shares) >= 1:
+        message = f"validation and test take {sum(shares):g} of the rows: nothing is left for training"
+        fix = (Edit("set", "data.split.validation", 0.15), Edit("set", "data.split.test", 0.15))
+        subject.error("data.split", message, "their shares must add up to less than 1", fix)
+    if split.validation == 0 and split.column is None:
+        message = "a run needs validation rows: without them nothing says when it overfits"
+        subject.error("data.split.validation", message, "try 0.15", subject.set("data.split.validation", 0.15))
+    if split.column is not None:
+        for name in ("validation", "test"):
+            if subject.document.get(f"data.split.{name}") is not None:
+                message = f"the column {split.column} says which rows are for {name}: this share is not used"
+                subject.warn(f"data.split.{name}", message, "remove it", subject.unset(f"data.split.{name}"))
+
+
+def stratify_fits(subject: Subject) -> None:
+    """Stratification needs classes, and a split at random."""
+    split = subject.recipe.data.split
+    if not split.stratify:
+        return
+    remove = subject.unset("data.split.stratify")
+    if subject.task in ("regression", "multilabel"):
+        message = f"stratify keeps the shares of classes, and a {subject.task} has none"
+        subject.error("data.split.stratify", message, "remove it", remove)
+        return
+    for way in ("group", "time", "column"):
+        if getattr(split, way) is not None:
+            subject.error("data.split.stratify", f"a split by {way} cannot be stratified too", "remove one", remove)
+
+
+def part_files(subject: Subject) -> None:
+    """Parts from files leave nothing to share out by group, time or column."""
+    split = subject.recipe.data.split
+    files = [name for name in ("validation", "test") if isinstance(getattr(split, name), PartFile)]
+    if len(files) == 2:
+        for way in ("group", "time", "column"):
+            if getattr(split, way) is not None:
+                path = f"data.split.{way}"
+                message = f"validation and test come from files: there is nothing to split by {way}"
+                subject.error(path, message, "remove it", subject.unset(path))
+
+
+def normalization(subject: Subject) -> None:
+    """Statistics given by hand: as many means as deviations."""
+    given = subject.recipe.data.normalize
+    if isinstance(given, str):
+        return
+    if len(given.mean) != len(given.std):
+        message = f"{len(given.mean)} means but {len(given.std)} standard deviations"
+        subject.error("data.normalize.std", message, "give one of each for every feature or channel")
+    for index, value in enumerate(given.std):
+        if value <= 0:
+            subject.error(f"data.normalize.std.{index}", f"a standard deviation is above 0, not {value:g}")
+
+
+def augmentation_fits(subject: Subject) -> None:
+    """Augmentations of images need images; mirrored digits are other digits."""
+    shape = subject.shape
+    source = subject.recipe.data.source
+    for index, augmentation in enumerate(subject.recipe.data.augment):
+        path = f"data.augment.{index}"
+        name = augmentation.type_name()
+        if shape is not None and augmentation.images_only and len(shape) != 3:
+            message = f"{name} works on images, but a sample is a row of {shape[0]} numbers"
+            subject.error(path, message, "remove it, or view rows as images with data.reshape", subject.unset(path))
+        elif name == "RandomHorizontalFlip" and isinstance(source, Builtin) and source.name == "digits":
+            subject.warn(path, "a mirrored digit is no digit, or another one", "remove it", subject.unset(path))
+
+
+def batches(subject: Subject) -> None:
+    """Batches against the number of training rows."""
+    data, rows = subject.recipe.data, subject.train_rows
+    if rows is None or data.batch_size <= rows:
+        return
+    fix = subject.set("data.batch_size", max(1, min(32, rows)))
+    if data.drop_last:
+        message = f"drop_last leaves out every row: a batch of {data.batch_size} is more than the {rows} training rows"
+        subject.error("data.drop_last", message, "use a smaller batch_size", fix)
+    elif subject.document.get("data.batch_size") is not None and data.limit is None:
+        message = f"a batch of {data.batch_size} is more than the {rows} training rows: one update an epoch"
+        subject.warn("data.batch_size", message, "a smaller batch_size gives more updates", fix)
+
+
+def without_effect(subject: Subject) -> None:
+    """Keys that change nothing here."""
+    data = subject.recipe.data
+    if subject.document.get("data.target_scale") == "standard" and subject.task not in ("regression", None):
+        message = f"target_scale is for regression, not for {subject.task}"
+        subject.warn("data.target_scale", message, "remove it", subject.unset("data.target_scale"))
+    if data.pin_memory and subject.recipe.train.device in ("cpu", "mps"):
+        message = f"pin_memory speeds up copies to a CUDA device, and train.device is {subject.recipe.train.device}"
+        subject.warn("data.pin_memory", message, "remove it", subject.unset("data.pin_memory"))
+    if not data.shuffle:
+        message = "without shuffle every epoch sees the rows in the same order, often sorted by class"
+        subject.inform("data.shuffle", message, "true is usual", subject.set("data.shuffle", True))
+    if subject.recipe.data.source.type_name() in ("Builtin", "NPZ", "NPY") and data.columns:
+        name = subject.recipe.data.source.type_name()
+        message = f"a {name} source has no columns to declare"
+        if name != "Builtin":
+            subject.error("data.columns", message, "remove data.columns", subject.unset("data.columns"))
+
+
+def what_data_says(subject: Subject) -> None:
+    """The notes that preparing the data left."""
+    facts = subject.facts
+    if facts is None:
+        return
+    for note in facts.warnings:
+        severity = str(note.get("severity", "warning"))
+        report = {"error": subject.error, "info": subject.inform}.get(severity, subject.warn)
+        fix: Transaction = tuple(edit_from_json(edit) for edit in note.get("fix") or ())
+        hint = str(note.get("hint") or (_fix_words(fix) if fix else ""))
+        report(str(note.get("path", "data")), str(note.get("message", "")), hint, *([fix] if fix else []))
+    for parts, rows in facts.shared.items():
+        if "train" in parts and rows:
+            message = f"{rows} rows of {parts.replace('/', ' and ')} are equal: those scores will be too good"
+            subject.warn("data.split", message, "remove duplicates, or split by group")
+
+
+def _fix_words(fix: Transaction) -> str:
+    first = fix[0]
+    more = f" (and {len(fix) - 1} more)" if len(fix) > 1 else ""
+    return f"set {first.path}: {first.value}{more}" if first.op == "set" else ""
+
+
+CHECKS: tuple[Callable[[Subject], None], ...] = (
+    split_is_one,
+    stratify_fits,
+    part_files,
+    normalization,
+    augmentation_fits,
+    batches,
+    without_effect,
+    what_data_says,
+)

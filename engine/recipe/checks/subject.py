@@ -23,7 +23,7 @@ class Subject:
     document: Document
     recipe: Recipe
     facts: Facts | None
-    rows: list[Row]
+    rows: list[Row] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
     @property
@@ -33,6 +33,28 @@ class Subject:
             return self.recipe.task or (self.facts.task if self.facts else None)
         tasks = self.recipe.loss.tasks if self.recipe.loss else ()
         return tasks[0] if len(tasks) == 1 else None
+
+    @property
+    def shape(self) -> tuple[int, ...] | None:
+        """Shape of one sample as it enters the network, as far as it is known."""
+        if self.facts:
+            return self.facts.shape
+        reshape = self.recipe.data.reshape
+        return tuple(reshape) if reshape else None
+
+    @property
+    def outputs(self) -> int | None:
+        """The width that the task needs, as far as it is known."""
+        if self.facts:
+            return self.facts.outputs
+        return 1 if self.recipe.task == "binary" else None
+
+    @property
+    def train_rows(self) -> int | None:
+        """Rows that training uses, as far as they are known."""
+        rows = self.facts.rows.get("train") if self.facts else None
+        limit = self.recipe.data.limit
+        return rows if rows is None or limit is None else min(rows, limit)
 
     @property
     def loss_name(self) -> str | None:
