@@ -186,7 +186,9 @@ def _still(gathered: Gathered, columns: list[dict[str, Any]]) -> list[Note]:
     found = []
     if constant:
         message = f"{_are(constant)} hold{'s' if len(constant) == 1 else ''} one value in every training row"
-        found.append(_note("constant", message, "data.columns", columns=constant, fix=_ignore(constant)))
+        # Among pixels and other unnamed values, some that never change are nothing to mend.
+        severity = "info" if gathered.main.names else "warning"
+        found.append(_note("constant", message, "data.columns", severity, columns=constant, fix=_ignore(constant)))
     if nearly:
         message = f"{_are(nearly)} hold{'s' if len(nearly) == 1 else ''} one value in 99 % of the training rows"
         found.append(_note("near_constant", message, "data.columns", "info", columns=nearly))
