@@ -1,0 +1,312 @@
+"""The part of the file that trains: loss, optimizer, one loop that reads top to bottom, validation, test."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from engine.data.facts import Facts
+from engine.errors import UserError
+from engine.export.network import call
+from engine.export.script import Script, literal
+from engine.parts.loss import BCEWithLogitsLoss, CrossEntropyLoss
+from engine.parts.metric import Metric, higher_is_better
+from engine.recipe.schema import Recipe
+
+FUSED = ("SGD", "Adam", "AdamW", "Adagrad")
+
+
+def write_training(script: Script, recipe: Recipe, facts: Facts, image: bool) -> None:
+    """Define loss, optimizer, `evaluate` and `main`."""
+    script.use("import argparse", "import numpy as np", "import torch", "from torch import nn")
+    script.define(_loss(script, recipe))
+    script.define(_optimizer(script, recipe))
+    script.define(_evaluate(script, recipe, facts, image))
+    script.define(_main(recipe, facts, image))
+
+
+# Loss and optimizer
+
+
+def _loss(script: Script, recipe: Recipe) -> str:
+    part = recipe.loss
+    assert part is not None
+    arguments: dict[str, Any] = {name: value for name, value in part.arguments().items() if value is not None}
+    lines = ["def build_loss(y: torch.Tensor) -> nn.Module:"]
+    extra = ""
+    if isinstance(part, CrossEntropyLoss) and part.weight is not None:
+        lines.append('    """Mean loss of a batch, each row weighted by its class; y: all training targets."""')
+        del arguments["weight"]
+        extra = "weight=torch.tensor(weight)"
+        if part.weight == "balanced":
+            lines.append("    counts = np.bincount(y.cpu().numpy(), minlength=len(CLASSES)).tolist()")
+            lines.append("    weight = [sum(counts) / (len(counts) * max(count, 1)) for count in counts]")
+        else:
+            lines.append(f"    weight = {part.weight!r}")
+    elif isinstance(part, BCEWithLogitsLoss) and part.pos_weight is not None:
+        lines.append('    """Mean loss of a batch; y: all training targets."""')
+        del arguments["pos_weight"]
+        extra = "pos_weight=torch.tensor(weight)"
+        if part.pos_weight == "balanced":
+            lines.append("    counts = [int(count) for count in y.cpu().numpy().sum(axis=0)]")
+            lines.append("    weight = [(len(y) - count) / max(count, 1) or 1.0 for count in counts]")
+        else:
+            weight = part.pos_weight if isinstance(part.pos_weight, list) else [part.pos_weight]
+            lines.append(f"    weight = {weight!r}")
+    else:
+        lines.append('    """Mean loss of a batch."""')
+    text = call(script, part, arguments)
+    if extra:
+        text = text.removesuffix(")") + (", " if arguments and not text.endswith("()") else "") + extra + ")"
+    lines.append(f"    return {text}.to(DEVICE)")
+    return "\n".join(lines)
+
+
+def _optimizer(script: Script, recipe: Recipe) -> str:
+    part = recipe.optimizer
+    if part.torch is None:
+        raise UserError(f"{part.type_name()} cannot be written as code", "choose an optimizer of PyTorch")
+    written = []
+    for name, value in part.arguments().items():
+        field = type(part).model_fields[name]
+        if name == "lr":
+            written.append("lr=LEARNING_RATE")
+        elif field.default != value:
+            written.append(f"{name}={literal(tuple(value) if isinstance(value, list) else value)}")
+    if part.type_name() == "Adagrad":
+        written.append('fused=DEVICE.type == "cpu"')
+    elif part.type_name() in FUSED:
+        written.append('fused=DEVICE.type != "mps"')
+    else:
+        written.append('foreach=DEVICE.type == "cuda"')
+    arguments = "".join(f"        {each},\n" for each in ["model.parameters()", *written])
+    return (
+        "def build_optimizer(model: nn.Module) -> torch.optim.Optimizer:\n"
+        '    """The update rule, over all weights."""\n'
+        f"    return {part.torch}(\n{arguments}    )"
+    )
+
+
+# Validation and test
+
+
+def _evaluate(script: Script, recipe: Recipe, facts: Facts, image: bool) -> str:
+    regression = facts.task == "regression"
+    slice_ = 128 if len(facts.shape) > 1 else 2048
+    arguments = "model, criterion, part" + (", scaling" if image else "") + (", scale" if regression else "")
+    lines = [f"def evaluate({arguments}) -> dict[str, float]:"]
+    lines.append(
+        '    """Loss over a part of the data in evaluation mode (a ratio of sums), and metrics of all its rows."""'
+    )
+    lines.append("    model.eval()")
+    lines.append("    numerator = denominator = 0.0")
+    lines.append("    outputs = []")
+    lines.append("    x, y = part")
+    lines.append("    with torch.inference_mode():")
+    lines.append(f"        for start in range(0, len(x), {slice_}):")
+    lines.append(f"            inputs = torch.tensor(x[start : start + {slice_}], device=DEVICE)")
+    lines.append(f"            targets = torch.tensor(y[start : start + {slice_}], device=DEVICE)")
+    if image:
+        lines.append("            inputs = normalized(to_unit(inputs), scaling)")
+    lines += [f"            {line}" for line in forward(recipe, "found")]
+    lines.append("            loss = float(criterion(found, targets))")
+    lines.append(f"            weight = {_denominator(recipe, 'targets')}")
+    lines.append("            numerator, denominator = numerator + loss * weight, denominator + weight")
+    lines.append("            outputs.append(found.cpu())")
+    if recipe.metrics:
+        lines.append("    found, targets = torch.cat(outputs), torch.tensor(y)")
+        lines += [f"    {line}" for line in _prediction(facts)]
+    lines.append('    row = {"loss": numerator / denominator}')
+    for metric in recipe.metrics or []:
+        lines.append(f"    row[{literal(metric.series())}] = {_metric(script, metric, facts)}")
+    lines.append("    return row")
+    return "\n".join(lines)
+
+
+def forward(recipe: Recipe, name: str) -> list[str]:
+    """Lines that put `inputs` through the network."""
+    if recipe.train.precision == "fp32":
+        return [f"{name} = model(inputs)"]
+    enabled = "" if recipe.train.precision == "bf16" else ', enabled=DEVICE.type == "cuda"'
+    return [
+        f"with torch.autocast(DEVICE.type, dtype=torch.bfloat16{enabled}):",
+        f"    {name} = model(inputs).float()",
+    ]
+
+
+def _denominator(recipe: Recipe, targets: str) -> str:
+    if isinstance(recipe.loss, CrossEntropyLoss) and recipe.loss.weight is not None:
+        return f"float(criterion.weight[{targets}].double().sum())"
+    return f"len({targets})"
+
+
+def _prediction(facts: Facts) -> list[str]:
+    if facts.task == "regression":
+        return [
+            "mean, std = (torch.tensor(each, dtype=torch.float64) for each in zip(*scale))",
+            "found, targets = found.double() * std + mean, targets.double() * std + mean",
+        ]
+    if facts.task == "classification":
+        return ["found = torch.softmax(found, dim=1)"]
+    flat = ".reshape(-1)" if facts.task == "binary" else ""
+    return [f"found, targets = torch.sigmoid(found){flat}, targets.long(){flat}"]
+
+
+NAMES = {
+    "Accuracy": "accuracy",
+    "Precision": "precision",
+    "Recall": "recall",
+    "F1Score": "f1_score",
+    "AUROC": "auroc",
+    "ConfusionMatrix": "confusion_matrix",
+}
+
+
+def _metric(script: Script, metric: Metric, facts: Facts) -> str:
+    name = metric.type_name()
+    if facts.task == "regression":
+        if name not in ("R2Score", "MeanSquaredError", "MeanAbsoluteError"):
+            raise UserError(f"{name} cannot be written as code", "choose a metric that comes with goodfit")
+        script.use("from torchmetrics.functional import regression")
+        squeeze = ".squeeze(-1)" if facts.outputs == 1 else ""
+        return f"float(regression.{metric.series()}(found{squeeze}, targets{squeeze}))"
+    if name not in NAMES:
+        raise UserError(f"{name} cannot be written as code", "choose a metric that comes with goodfit")
+    script.use("from torchmetrics.functional import classification")
+    prefix = {"classification": "multiclass", "binary": "binary", "multilabel": "multilabel"}[facts.task]
+    arguments = "found, targets"
+    if facts.task != "binary":
+        arguments += f", {'num_classes' if facts.task == 'classification' else 'num_labels'}={facts.outputs}"
+        if name != "ConfusionMatrix":
+            arguments += f', average="{"micro" if name == "Accuracy" else "macro"}"'
+    text = f"classification.{prefix}_{NAMES[name]}({arguments})"
+    return f"{text}.tolist()" if name == "ConfusionMatrix" else f"float({text})"
+
+
+# The loop
+
+
+TEST_OPTION = '    parser.add_argument("--test", action="store_true", help="score the best weights on the test part")'
+
+
+def _main(recipe: Recipe, facts: Facts, image: bool) -> str:
+    validated = facts.rows.get("validation", 0) > 0
+    return "\n".join(
+        [
+            "def main() -> None:",
+            '    parser = argparse.ArgumentParser(description=__doc__.split("\\n")[0])',
+            '    parser.add_argument("--losses", type=int, metavar="N", help="print N losses, and stop")',
+            *([TEST_OPTION] if facts.rows.get("test") else []),
+            "    arguments = parser.parse_args()",
+            "",
+            *_setup(recipe, facts, image),
+            "",
+            *_epochs(recipe, facts, image, validated),
+            *_finish(facts, image),
+        ]
+    )
+
+
+def _extra(facts: Facts, image: bool) -> str:
+    return (", scaling" if image else "") + (", scale" if facts.task == "regression" else "")
+
+
+def _setup(recipe: Recipe, facts: Facts, image: bool) -> list[str]:
+    lines = [f"    parts{_extra(facts, image)} = prepare()"]
+    lines.append('    x, y = (torch.tensor(array, device=DEVICE) for array in parts["train"])')
+    lines.append("    model = build_network().to(DEVICE)")
+    lines.append("    criterion = build_loss(y)")
+    lines.append("    optimizer = build_optimizer(model)")
+    steps = "len(x) // BATCH_SIZE" if recipe.data.drop_last else "-(-len(x) // BATCH_SIZE)"
+    lines.append(f"    steps_per_epoch = {steps}")
+    lines.append("    step, best, waited, reference, history = 0, None, 0, math.inf, []")
+    lines.append("    weights = model.state_dict()")
+    return lines
+
+
+def _epochs(recipe: Recipe, facts: Facts, image: bool, validated: bool) -> list[str]:
+    train, data = recipe.train, recipe.data
+    order = "np.random.default_rng([SEED, epoch]).permutation(len(x))" if data.shuffle else "np.arange(len(x))"
+    lines = ["    for epoch in range(EPOCHS):"]
+    body = ["model.train()", f"order = torch.from_numpy({order}).to(DEVICE)"]
+    if data.augment:
+        body.append("draws = draw(epoch, len(x), tuple(x.shape[1:]))")
+    body.append("total = weight = 0.0")
+    body.append("for index in range(steps_per_epoch):")
+    step = [
+        "rows = order[index * BATCH_SIZE : (index + 1) * BATCH_SIZE]",
+        "inputs, targets = x.index_select(0, rows), y.index_select(0, rows)",
+    ]
+    if image:
+        inner = "augment(to_unit(inputs), rows, draws)" if data.augment else "to_unit(inputs)"
+        step.append(f"inputs = normalized({inner}, scaling)")
+    elif data.augment:
+        step.append("inputs = augment(inputs, rows, draws)")
+    step += forward(recipe, "outputs")
+    step += ["loss = criterion(outputs, targets)", "optimizer.zero_grad()", "loss.backward()"]
+    if train.clip_grad_norm is not None:
+        step.append(f"torch.nn.utils.clip_grad_norm_(list(model.parameters()), {train.clip_grad_norm!r})")
+    elif train.clip_grad_value is not None:
+        step.append(f"torch.nn.utils.clip_grad_value_(list(model.parameters()), {train.clip_grad_value!r})")
+    step.append("for group in optimizer.param_groups:")
+    step.append('    group["lr"] = learning_rate(step, epoch, steps_per_epoch, history)')
+    if getattr(recipe.scheduler, "cycle_momentum", False):
+        arguments = recipe.optimizer.arguments()
+        if "betas" in arguments:
+            step.append('    group["betas"] = (momentum_of(step, steps_per_epoch), group["betas"][1])')
+        elif "momentum" in arguments:
+            step.append('    group["momentum"] = momentum_of(step, steps_per_epoch)')
+    step += [
+        "optimizer.step()",
+        "step += 1",
+        "if arguments.losses is not None:",
+        "    print(loss.item())",
+        "    if step >= arguments.losses:",
+        "        return",
+        f"denominator = {_denominator(recipe, 'targets')}",
+        "total, weight = total + loss.item() * denominator, weight + denominator",
+    ]
+    body += [f"    {line}" for line in step]
+    body.append('row = {"train_loss": total / weight}')
+    if validated:
+        arguments_ = f'model, criterion, parts["validation"]{_extra(facts, image)}'
+        body.append(f'row |= {{f"val_{{name}}": value for name, value in evaluate({arguments_}).items()}}')
+    body.append("history.append(row)")
+    body.append("if arguments.losses is None:")
+    body.append('    shown = [f"{name} {value:.4g}" for name, value in row.items() if isinstance(value, float)]')
+    body.append('    print(f"epoch {epoch + 1}/{EPOCHS}", *shown)')
+    body += _judge(recipe, validated)
+    return lines + [f"        {line}" for line in body]
+
+
+def _judge(recipe: Recipe, validated: bool) -> list[str]:
+    stopping = recipe.train.early_stopping
+    series = "train_loss" if not validated else stopping.monitor if stopping else "val_loss"
+    sign = "-" if higher_is_better(series) else ""
+    lines = [
+        f"value = {sign}row[{literal(series)}]",
+        "if best is None or value < best:",
+        "    best, weights = value, {name: tensor.clone() for name, tensor in model.state_dict().items()}",
+    ]
+    if stopping is not None:
+        delta = f" - {stopping.min_delta!r}" if stopping.min_delta else ""
+        lines += [
+            f"if value < reference{delta}:",
+            "    reference, waited = value, 0",
+            "else:",
+            "    waited += 1",
+            f"if waited >= {stopping.patience}:",
+            "    break",
+        ]
+    return lines
+
+
+def _finish(facts: Facts, image: bool) -> list[str]:
+    if not facts.rows.get("test"):
+        return []
+    return [
+        "",
+        "    if arguments.test:",
+        "        model.load_state_dict(weights)",
+        f'        for name, value in evaluate(model, criterion, parts["test"]{_extra(facts, image)}).items():',
+        '            print(f"test_{name} {value}")',
+    ]
