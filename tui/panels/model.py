@@ -32,6 +32,9 @@ class ModelPanel(Panel):
     ModelPanel Scroll { border-top: solid $border-blurred; }
     """
 
+    _goal = ""
+    """The setting to focus once its form is there."""
+
     def compose(self) -> ComposeResult:
         """Input, layers, totals, the form of one layer, help."""
         yield Static("", markup=False, classes="model--in")
@@ -140,17 +143,20 @@ class ModelPanel(Panel):
         training = 4 * (4 * parameters + 2 * batch * held)
         return f"{number(parameters)} parameters, {size_words(4 * parameters)}; training about {size_words(training)}"
 
-    def on_part_list_picked(self, event: PartList.Picked) -> None:
+    async def on_part_list_picked(self, event: PartList.Picked) -> None:
         """Show the form of the layer under the cursor."""
         event.stop()
+        if event.path != self.query_one(PartList).told:
+            return
         scroll = self.query_one(Scroll)
-        scroll.remove_children()
-        if event.path is not None:
-            scroll.mount(Form(self.context, event.path, family="layer"))
-        scroll.mount(
+        await scroll.remove_children()
+        forms = [] if event.path is None else [Form(self.context, event.path, family="layer")]
+        await scroll.mount(
+            *forms,
             Heading("every layer's start"),
             Form(self.context, "model.init", family="init", optional=True, default="PyTorch's own", label="init"),
         )
+        self._go()
 
     def on_part_list_opened(self, event: PartList.Opened) -> None:
         """Enter goes to the layer's first setting."""
@@ -163,12 +169,22 @@ class ModelPanel(Panel):
         """Select the layer that `path` lies in; focus its field where it is shown."""
         layers = self.query_one(PartList)
         holding = [item.path for item in layers.items if path == item.path or path.startswith(f"{item.path}.")]
-        if holding:
-            layers.pick(max(holding, key=len))
-            layers.focus()
-            self.call_after_refresh(lambda: super(ModelPanel, self).reveal(path))
-            return True
-        return super().reveal(path)
+        if not holding:
+            return super().reveal(path)
+        layers.focus()
+        self._goal = path
+        chosen = max(holding, key=len)
+        if layers.told == chosen:
+            self._go()
+        else:
+            layers.pick(chosen)
+        return True
+
+    def _go(self) -> None:
+        """Focus the field that was asked for, once its layer's form is there."""
+        if self._goal:
+            super().reveal(self._goal)
+            self._goal = ""
 
 
 def _held(row: Row) -> int:

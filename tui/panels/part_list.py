@@ -111,6 +111,11 @@ class PartList(OptionList):
         self._drawn = list(rows)
         self.pick(was)
 
+    @property
+    def told(self) -> str | None:
+        """The path that was last told by `Picked`."""
+        return self._last
+
     def pick(self, path: str | None) -> None:
         """Put the cursor on a path, or on the nearest one there is."""
         if not self.items:

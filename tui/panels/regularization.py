@@ -115,13 +115,15 @@ class RegularizationPanel(Panel):
         facts = self.context.facts
         return USUAL if family == "loss" and facts is not None and facts.task == "classification" else ""
 
-    def on_part_list_picked(self, event: PartList.Picked) -> None:
+    async def on_part_list_picked(self, event: PartList.Picked) -> None:
         """The settings of the augmentation under the cursor."""
         event.stop()
+        if event.path != self.query_one(PartList).told:
+            return
         holder = self.query_one(".augmentation", Vertical)
-        holder.remove_children()
+        await holder.remove_children()
         if event.path is not None:
-            holder.mount(Form(self.context, event.path, family="augmentation"))
+            await holder.mount(Form(self.context, event.path, family="augmentation"))
 
     def on_part_list_opened(self, event: PartList.Opened) -> None:
         """Enter goes to its first setting."""
