@@ -103,6 +103,7 @@ def unknown_key(entry: Entry, path: str, known: list[str], present: list[str]) -
     other = OTHER_NAMES.get(key, key)
     close = other if other in known else None
     home = None if close else homes().get(other)
+    home = None if home == child(path, key) else home
     if not close and not home:
         close = nearest(key, known)
     if close:

@@ -343,7 +343,10 @@ def _syntax_problem(error: yaml.MarkedYAMLError, text: str) -> Problem:
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     said = str(error.problem or error.context or "the text cannot be read as YAML")
     lines = re.split(r"\r\n|\n|\r", text)
-    here = lines[line - 1] if line <= len(lines) else ""
+    if line > len(lines):
+        # PyYAML sees one more line end behind the text.
+        line, column = len(lines), len(lines[-1]) + 1
+    here = lines[line - 1]
     hint = ""
     if "\\t" in said or "tab" in said or here[:column].strip(" ") == "\t" or here.startswith("\t"):
         hint = "indent with spaces, not with tabs"

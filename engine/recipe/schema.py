@@ -106,7 +106,7 @@ class Checkpoints(Section):
 class Train(Section):
     """The training loop."""
 
-    epochs: int = setting(20, help="passes over the training part", ge=1, live=True)
+    epochs: int = setting(20, help="passes over the training part", ge=1, le=1_000_000, live=True)
     device: str = setting("auto", help="auto, cpu, cuda, cuda:1 or mps")
     precision: Literal["fp32", "bf16", "auto"] = setting("fp32", help="number format of the arithmetic")
     executor: Literal["auto", "autograd", "dense", "graph"] = setting("auto", help="how steps are run")

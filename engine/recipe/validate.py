@@ -44,7 +44,7 @@ def validate(tree: Tree) -> tuple[Recipe | None, list[Problem]]:
     if tree.broken:
         return None, sorted(tree.problems, key=_order)
     root = tree.root
-    if root is None or (root.kind == "scalar" and not root.text and not root.style):
+    if root is None or (root.kind == "scalar" and reader.data(root) is None):
         return None, [Problem(1, 1, "", "the recipe is empty", "`goodfit new DATA` writes a first recipe")]
     if root.kind != "mapping":
         message = "a recipe is a mapping with keys such as data and model"
@@ -150,7 +150,8 @@ class _Walk:
         if word is None or word.kind != "scalar" or not isinstance(reader.data(word), str) or not word.text:
             found = shown(reader.data(word))
             where = _place(word) if word else place
-            self.report(where, path, f"the type of {what} is a word, not {found}", _usual(family))
+            type_path = child(path, "type") if entry else path
+            self.report(where, type_path, f"the type of {what} is a word, not {found}", _usual(family))
             return _FAILED
         name = word.text
         cls = find(family, name)
@@ -192,7 +193,9 @@ class _Walk:
             at, annotation, found, where = _follow(cls, node, path, loc, place)
             groups.setdefault(at, []).append((item, found, annotation, where))
         for at, group in groups.items():
-            if at not in self.reported:
+            # Where a list was written, what is wrong inside it says more than that it is no single value.
+            deeper = any(other.startswith(f"{at}.") for other in groups)
+            if at not in self.reported and not deeper:
                 self._explain_value(at, group)
 
     def _explain_value(self, path: str, group: list[tuple[Any, Node, Any, tuple[int, int]]]) -> None:
