@@ -7,6 +7,7 @@ shows what it can.
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -22,6 +23,10 @@ State = Literal["preparing", "running", "paused", "completed", "stopped", "faile
 
 _RECENT = 15.0
 """Seconds of work, at the least, over which speed is measured."""
+_PACES = 2000
+"""Rows at the end of a batch among which all recent ones are."""
+_ODD = (KeyError, TypeError, ValueError, AttributeError)
+"""What reading a record of another version's making may raise."""
 
 
 @dataclass(frozen=True)
@@ -74,14 +79,12 @@ class History:
         self.version = 0
         """Grows with every change: a painter compares it with the one it drew."""
         self._findings: list[Json] = []
-        self._points: list[tuple[float, float, float]] = []
-        self._losses: list[tuple[float, float, float, float]] = []
-        self._rates: list[tuple[float, float, float, float]] = []
         self._paces: list[tuple[float, int]] = []
         self._plan_text: tuple[str, int | None] = ("val_loss", None)
 
     def feed(self, records: Iterable[Json]) -> None:
         """Fold new records. One with a number already seen is passed over."""
+        rows: list[Json] = []
         changed = False
         for record in records:
             seq = record.get("seq")
@@ -89,17 +92,23 @@ class History:
                 if seq <= self.seq:
                     continue
                 self.seq = seq
-                self.time = number(record.get("time", self.time))
-                self.life = record.get("life", self.life)
             changed = True
             if record["type"] == "steps":
-                self._steps(record)
-            else:
-                handle = _HANDLERS.get(record["type"])
-                if handle is not None:
+                rows.append(record)
+                continue
+            if rows:
+                self._steps(rows)
+                rows = []
+            if seq is not None:
+                self.time = number(record.get("time", self.time))
+                self.life = record.get("life", self.life)
+            handle = _HANDLERS.get(record["type"])
+            if handle is not None:
+                with contextlib.suppress(*_ODD):
                     handle(self, record)
+        if rows:
+            self._steps(rows)
         if changed:
-            self._flush()
             self.version += 1
 
     @property
@@ -167,17 +176,28 @@ class History:
     def _epoch_at(self, step: int) -> float:
         return step / self.steps_per_epoch if self.steps_per_epoch else float(self.epoch)
 
-    def _steps(self, record: Json) -> None:
-        count = record.get("count", 1)
-        step = record.get("step") or record["first"] + count - 1
-        self._moved(step, record)
-        self._points.append((step, self._epoch_at(step), self.time))
-        self._losses.append(
-            (number(record["loss_min"]), number(record["loss_max"]), number(record["loss_mean"]), count)
-        )
-        rate = number(record.get("lr"))
-        self._rates.append((rate, rate, rate, 1.0))
-        self._pace(step)
+    def _steps(self, rows: list[Json]) -> None:
+        """Many rows at once, since a long run has hundreds of thousands."""
+        points, losses, rates = [], [], []
+        for row in rows:
+            try:
+                count, lr = row.get("count", 1), float(row["lr"])
+                step = row.get("step") or row["first"] + count - 1
+                loss = float(row["loss_min"]), float(row["loss_max"]), float(row["loss_mean"]), float(count)
+                time = float(row["time"])
+            except _ODD:
+                continue
+            points.append((step, self._epoch_at(step), time))
+            losses.append(loss)
+            rates.append((lr, lr, lr, 1.0))
+        if not points:
+            return
+        self._of("train_loss").extend(points, losses)
+        self._of("lr").extend(points, rates)
+        self.life = rows[-1].get("life", self.life)
+        for step, _, self.time in points[-_PACES:]:
+            self._pace(step)
+        self._moved(points[-1][0], rows[-1])
 
     def _moved(self, step: int, record: Json) -> None:
         self.progress = None
@@ -198,12 +218,6 @@ class History:
             drop += 1
         if drop > len(paces) // 2 or drop > 64:
             del paces[:drop]
-
-    def _flush(self) -> None:
-        if self._points:
-            self._of("train_loss").extend(self._points, self._losses)
-            self._of("lr").extend(self._points, self._rates)
-            self._points, self._losses, self._rates = [], [], []
 
     def _of(self, name: str) -> Series:
         found = self.series.get(name)
@@ -276,7 +290,6 @@ class History:
         self.paused = False
         self.finished = None
         self._paces = []
-        self._flush()
         if limit < self.step:
             self._take_back(limit)
         if new_life:

@@ -12,11 +12,11 @@ import json
 import math
 import os
 import time
-import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 from engine.runs.lock import Lock
 from engine.runs.records import Json, Record
@@ -46,21 +46,38 @@ def encode(record: Json) -> bytes:
     except ValueError:
         text = json.dumps(_finite(record), separators=(",", ":"), allow_nan=False, default=_plain)
     body = text.encode("ascii")  # ASCII only, so that reading the file with `cat` sends a terminal nothing odd
-    return b"%08x %b\n" % (zlib.crc32(body), body)
+    return b"%08x %b\n" % (crc32(body), body)
 
 
 def decode(line: bytes) -> Json | None:
     """The record on a line (without its newline), or None where the line is damaged."""
     body = line[9:]
-    if line[:9] != b"%08x " % zlib.crc32(body):
+    if line[:9] != b"%08x " % crc32(body):
         return None
     try:
         record = json.loads(body.decode("utf-8"))
     except ValueError:
         return None
-    if isinstance(record, dict) and isinstance(record.get("type"), str) and isinstance(record.get("seq"), int):
-        return record
-    return None
+    return record if _is_record(record) else None
+
+
+def decode_many(lines: list[bytes]) -> list[Json | None]:
+    """`decode` each of many lines, several times faster: sound ones are parsed as one JSON array."""
+    bodies = [line[9:] if line[:9] == b"%08x " % crc32(line[9:]) else None for line in lines]
+    sound = [body for body in bodies if body is not None]
+    try:
+        parsed = json.loads((b"[%b]" % b",".join(sound)).decode("utf-8"))
+    except ValueError:
+        parsed = []
+    if len(parsed) != len(sound):  # some line is no JSON, or more than one
+        return [decode(line) for line in lines]
+    values = iter(parsed)
+    records = [None if body is None else next(values) for body in bodies]
+    return [record if _is_record(record) else None for record in records]
+
+
+def _is_record(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("type"), str) and isinstance(value.get("seq"), int)
 
 
 def _plain(value: Any) -> Any:
@@ -265,9 +282,8 @@ class Tail:
         except OSError:
             return []
         records: list[Json] = []
-        lines = data.split(b"\n")
-        for line in lines[:-1]:
-            record = decode(line)
+        lines = data.split(b"\n")[:-1]
+        for line, record in zip(lines, decode_many(lines), strict=True):
             # numbers grow; a line that repeats one is a copy that some tool or file system left behind
             if record is None or record["seq"] <= self._seq:
                 self.damage.append(Damage(self.offset, len(line) + 1))

@@ -210,12 +210,17 @@ def test_unknown_records_and_odd_values_are_passed_over() -> None:
         {"type": "plan"},
         {"type": "probe", "step": 1, "values": {"grad_norm": 2.0, "by_layer": {"a": 1}, "word": "x", "flag": True}},
         {"type": "probe"},
+        {"type": "probe", "values": 7},
+        {"type": "steps", "step": 3},
+        {"type": "steps", "step": 4, "first": 4, "count": 1, "loss_mean": "high"},
+        {"type": "epoch", "step": "x"},
         {"type": "edited"},
         {"type": "finding"},
         epoch(1, "nan", val_accuracy="inf", confusion_matrix=[[1]]),
     )
     assert history.series["grad_norm"].last() == 2.0
     assert set(history.series) == {"grad_norm", "val_loss", "val_accuracy"}
+    assert history.best_epoch == 1 and history.seq == 11
     assert math.isnan(history.series["val_loss"].last() or 0)
 
 

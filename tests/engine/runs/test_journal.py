@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.runs import journal as module
-from engine.runs.journal import LOG, Journal, Tail, decode, effective, encode, number, read
+from engine.runs.journal import LOG, Journal, Tail, decode, decode_many, effective, encode, number, read
 from engine.runs.lock import Lock
 from engine.runs.records import Checkpoint, CommandAccepted, Finished, Paused, Resumed, Steps
 from engine.runs.storage import StorageError
@@ -46,6 +46,20 @@ def test_a_line_round_trips_and_is_the_contracts_format(fields: dict[str, Any]) 
     crc, _, body = line[:-1].partition(b" ")
     assert crc == f"{zlib.crc32(body):08x}".encode()
     assert all(32 <= byte < 127 for byte in body)
+
+
+lines = st.one_of(
+    st.integers(1, 9).map(lambda n: encode({"type": "x", "seq": n})[:-1]),
+    st.sampled_from([b'{"type":"x","seq":1},{"type":"y","seq":2}', b"", b"1", b"1,2", b"[", b"\xff", b"{}"]).map(
+        lambda body: b"%08x %b" % (zlib.crc32(body), body)
+    ),
+    st.binary(max_size=20),
+)
+
+
+@given(st.lists(lines, max_size=8))
+def test_many_lines_are_read_as_each_alone(several: list[bytes]) -> None:
+    assert decode_many(several) == [decode(line) for line in several]
 
 
 def test_non_finite_numbers_are_words() -> None:
