@@ -132,13 +132,17 @@ class Loop:
         rates = [self._rate(position.step + offset) for offset in range(self._chunk_length())]
         began = time.monotonic()
         self._executor.mark()
-        ran = self._run(rates)
+        ran, broken = self._run(rates), None
         if not self._executor.finite(ran.losses):
             self._executor.rewind()
-            ran = self._step_by_step(rates)
-        first = position.step + 1
-        self._account(ran, rates)
-        yield from self._rows.add(first, ran.losses, rates, position.epoch + 1)
+            ran, broken = self._step_by_step(rates)
+            rates = rates[: len(ran.losses)]
+        if rates:
+            first = position.step + 1
+            self._account(ran, rates)
+            yield from self._rows.add(first, ran.losses, rates, position.epoch + 1)
+        if broken is not None:
+            raise broken
         self._measure_speed(len(rates), time.monotonic() - began)
         if self._saver and self._saver.due(mid_epoch=True):
             yield from self.save()
@@ -155,9 +159,9 @@ class Loop:
         self._executor.rewind()
         raise OutOfMemory(message)
 
-    def _step_by_step(self, rates: list[Rate]) -> Ran:
-        """A chunk again, one step at a time, to find the step that broke. Raises NonFinite in front of it."""
-        parts: list[Ran] = []
+    def _step_by_step(self, rates: list[Rate]) -> tuple[Ran, NonFinite | None]:
+        """A chunk again, one step at a time: what went well, and the step that broke, undone."""
+        parts = [Ran(np.zeros(0, np.float32), np.zeros(0, np.float64))]
         for offset, rate in enumerate(rates):
             index = self.position.index + offset
             self._executor.mark()
@@ -166,15 +170,14 @@ class Loop:
                 self._executor.rewind()
                 blame = self._executor.blame(self.position.epoch, index, rate) or {"what": "loss", "layer": None}
                 self._executor.rewind()
-                if parts:
-                    self._account(_joined(parts), rates[:offset])
-                raise self._broken(index, blame)
+                return _joined(parts), self._broken(offset, blame)
             parts.append(ran)
-        return _joined(parts)
+        return _joined(parts), None
 
-    def _broken(self, index: int, blame: dict[str, Any]) -> NonFinite:
-        rows = [int(row) for row in self._executor.rows(self.position.epoch, index)]
-        epoch, step = self.position.epoch + 1, self.position.step + 1
+    def _broken(self, offset: int, blame: dict[str, Any]) -> NonFinite:
+        position = self.position
+        rows = [int(row) for row in self._executor.rows(position.epoch, position.index + offset)]
+        epoch, step = position.epoch + 1, position.step + offset + 1
         where = f", first in layer {blame['layer']}" if blame.get("layer") else ""
         what = {"input": "a number in the batch"}.get(blame["what"], f"the {blame['what']}")
         shown = ", ".join(map(str, rows[:8])) + (", ..." if len(rows) > 8 else "")

@@ -106,7 +106,9 @@ def find_device(name: str) -> torch.device:
 def prepare_torch(choice: Choice, deterministic: bool) -> torch.device:
     """Set torch up as the choice says, before any tensor is made; the device to work on."""
     torch.set_num_threads(choice.threads)
-    torch.use_deterministic_algorithms(deterministic)
+    # the same switch as use_deterministic_algorithms, which would import torch's compiler for a second first
+    torch.set_deterministic_debug_mode("error" if deterministic else "default")
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = deterministic
     torch.backends.cudnn.allow_tf32 = False

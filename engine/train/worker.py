@@ -27,10 +27,14 @@ def main(arguments: list[str]) -> int:
     if len(arguments) != 1:
         print("usage: python -P -m engine.train.worker (RUN_DIR | --standby)", file=sys.stderr)  # noqa: T201
         return 2
+    from engine.errors import UserError
     from engine.train.life import live
 
-    reason = live(Path(arguments[0]).absolute())
-    return EXIT.get(reason, 1)
+    try:
+        return EXIT.get(live(Path(arguments[0]).absolute()), 1)
+    except UserError as error:  # the run could not even be announced: it is another worker's, or not there
+        print(f"{error.message}; {error.hint}", file=sys.stderr)  # noqa: T201
+        return 2
 
 
 if __name__ == "__main__":

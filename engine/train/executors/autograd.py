@@ -202,16 +202,16 @@ class AutogradExecutor:
             outputs = self._forward(x)
         loss = self._loss(outputs, batch.y)
         if not torch.isfinite(loss):
-            return {"what": "loss", "layer": seen.first, "loss": float(loss)}
+            return {"what": "loss", "layer": seen.first, "loss": float(loss.detach())}
         self._backward(loss)
         for name, parameter in reversed(self._named.items()):
             if parameter.grad is not None and not torch.isfinite(parameter.grad).all():
-                return {"what": "gradient", "layer": layers.of_weight(name), "loss": float(loss)}
+                return {"what": "gradient", "layer": layers.of_weight(name), "loss": float(loss.detach())}
         self._clip()
         self._update(rate)
         for name, parameter in self._named.items():
             if not torch.isfinite(parameter).all():
-                return {"what": "weight", "layer": layers.of_weight(name), "loss": float(loss)}
+                return {"what": "weight", "layer": layers.of_weight(name), "loss": float(loss.detach())}
         return None
 
     # State

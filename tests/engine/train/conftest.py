@@ -19,7 +19,7 @@ from engine.runs.journal import Tail, read
 from engine.runs.launch import Options
 from engine.train import worker
 from engine.train.desk import Change, Script
-from engine.train.loop import Loop
+from engine.train.loop import LARGEST_CHUNK, Loop
 from engine.train.position import Position
 from engine.train.rows import RecordedRows
 from engine.train.session import Session, open_session
@@ -50,7 +50,7 @@ def one_thread() -> Iterator[None]:
     deterministic = torch.are_deterministic_algorithms_enabled()
     torch.set_num_threads(1)
     yield
-    torch.use_deterministic_algorithms(deterministic)
+    torch.set_deterministic_debug_mode(2 if deterministic else 0)
 
 
 @dataclass
@@ -114,6 +114,7 @@ def make_loop(tmp_path: Path) -> Callable[..., Trained]:
             rows=RecordedRows([(step, 1) for step in range(1, 5000)]),
             saver=None,
         )
+        loop._chunk = LARGEST_CHUNK  # only the script says how many steps run at a time
         return Trained(session, loop)
 
     return make
