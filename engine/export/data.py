@@ -97,6 +97,11 @@ def _read(script: Script, data: Data, found: Gathered) -> None:
         script.define(_read_arrays(script, data, found))
     script.use("import math")
     script.define(NUMBERS_OF)
+    if data.missing == "drop" and kind in ("CSV", "Parquet"):
+        script.define(MISSING)
+    elif data.missing == "drop":
+        script.constant("EMPTY", column.EMPTY)
+        script.define(MISSING_IN_ARRAYS)
 
 
 READ_CSV = '''
@@ -146,6 +151,15 @@ MISSING = '''
 def missing(cells: np.ndarray) -> np.ndarray:
     """Which cells of a column are missing."""
     return np.array([cell is None for cell in cells]) if cells.dtype == object else np.isnan(cells)
+'''
+
+
+MISSING_IN_ARRAYS = '''
+def missing(cells: np.ndarray) -> np.ndarray:
+    """Which entries of an array are missing."""
+    if cells.dtype.kind in "US":
+        return np.array([str(cell).strip() in EMPTY for cell in cells])
+    return np.isnan(cells) if cells.dtype.kind == "f" else np.zeros(len(cells), dtype=bool)
 '''
 
 
@@ -308,8 +322,6 @@ def _features(script: Script, data: Data, found: Gathered) -> None:
         script.use("import math")
         script.copy(column.is_number, column.plain_number, column.in_order, features.level_codes)
         script.define(TEXTS_OF)
-    if data.missing == "drop":
-        script.define(MISSING)
     if fill:
         script.copy(features.fill_value)
     given = isinstance(normalize, Normalize)
@@ -486,7 +498,7 @@ def _drop(found: Gathered, variable: str, pictures: bool) -> list[str]:
     targets = "TARGET," if len(goal) == 1 else "*TARGETS"
     if pictures:
         bad = f"~np.isfinite({variable}_x.reshape(len({variable}_x), -1)).all(axis=1)"
-        lines = [f"    keep = ~({bad} | np.any([np.isnan(numbers(cells)) for cells in {variable}.values()], axis=0))"]
+        lines = [f"    keep = ~({bad} | np.any([missing(cells) for cells in {variable}.values()], axis=0))"]
         lines.append(f"    {variable}_x = {variable}_x[keep]")
     else:
         features_ = "NUMBERS" if {kind for _, kind in found.roles.features} == {"number"} else "FEATURES"

@@ -70,9 +70,9 @@ class Script:
         return "\n".join(standard) + "\n\n" + "\n".join(others)
 
 
-def _place(line: str) -> tuple[str, bool]:
-    """Where an import line stands: by module, `import` before `from`."""
-    return line.split()[1], line.startswith("from")
+def _place(line: str) -> tuple[bool, str]:
+    """Where an import line stands: `import` before `from`, then by module."""
+    return line.startswith("from"), line.split()[1]
 
 
 def literal(value: Any) -> str:

@@ -218,7 +218,9 @@ def _setup(recipe: Recipe, facts: Facts, image: bool) -> list[str]:
     lines.append("    optimizer = build_optimizer(model)")
     steps = "len(x) // BATCH_SIZE" if recipe.data.drop_last else "-(-len(x) // BATCH_SIZE)"
     lines.append(f"    steps_per_epoch = {steps}")
-    lines.append("    step, best, waited, reference, history = 0, None, 0, math.inf, []")
+    lines.append("    step, best, history = 0, None, []")
+    if recipe.train.early_stopping is not None:
+        lines.append("    waited, reference = 0, math.inf")
     lines.append("    weights = model.state_dict()")
     return lines
 
