@@ -35,6 +35,7 @@ from tui.workbench import files, status
 from tui.workbench.activity_bar import ActivityBar
 from tui.workbench.bar import Bar
 from tui.workbench.bottom_panel import BottomPanel
+from tui.workbench.context import Reveal
 from tui.workbench.dialogs import Chord
 from tui.workbench.facts import Answer, read_facts
 from tui.workbench.line_filter import CleanFilter
@@ -80,6 +81,8 @@ class Workbench(App[int], inherit_bindings=False):
         self.farewell: list[str] = []
         """What is printed when the screen is gone."""
         self._path = path
+        self._seen: dict[str, int] = {}
+        """By tab: the version that its view was told."""
         self._ticks = 0
         self._filters.append(CleanFilter())
         self.register_theme(DARK)
@@ -150,7 +153,9 @@ class Workbench(App[int], inherit_bindings=False):
                 view.display = False
                 await editor.mount(view)
             editor.current = tab.id
-            refresh(editor.get_child_by_id(tab.id))
+            if self._seen.get(tab.id) != tab.version:
+                self._seen[tab.id] = tab.version
+                refresh(editor.get_child_by_id(tab.id))
         await self.side_bar.show(self.side_bar.room, tab)
         self.update_bars()
         if focus:
@@ -170,6 +175,7 @@ class Workbench(App[int], inherit_bindings=False):
         for view in self.query_one("#editor").query(f"#{tab.id}"):
             await view.remove()
         await self.side_bar.forget(tab)
+        self._seen.pop(tab.id, None)
 
     def update_bars(self) -> None:
         """Say how it stands, in every bar. Costs nothing where nothing changed."""
@@ -199,6 +205,7 @@ class Workbench(App[int], inherit_bindings=False):
 
     def changed(self, tab: Tab, *messages: type[Message]) -> None:
         """Tell the tab's view and room, if they are on the screen."""
+        tab.version += 1
         if not self.is_running:
             return
         if tab is self.session.active:
@@ -206,6 +213,7 @@ class Workbench(App[int], inherit_bindings=False):
             if view is not None and view.id == tab.id:
                 for message in messages:
                     view.post_message(message())
+                    self._seen[tab.id] = tab.version
             self.screen_stack[0].query_one(SideBar).deliver(tab, [message() for message in messages])
         self.update_bars()
 
@@ -222,7 +230,8 @@ class Workbench(App[int], inherit_bindings=False):
         """Read the tab's data in a child process; an earlier reading is given up."""
         first = tab.context.facts is None and not tab.context.facts_busy
         tab.context.facts_busy = True
-        self.run_worker(partial(self._read, tab, 0.0 if first else 0.5), group=f"facts-{tab.id}", exclusive=True)
+        reading = partial(self._read, tab, 0.0 if first else 0.5)
+        self.run_worker(reading, group=f"facts-{tab.id}", exclusive=True)  # type: ignore[arg-type]
 
     async def _read(self, tab: Tab, rest: float) -> None:
         await asyncio.sleep(rest)
@@ -235,6 +244,25 @@ class Workbench(App[int], inherit_bindings=False):
             answer = Answer(error=error)
         if tab in self.session.tabs:
             self.session.facts_read(tab, answer)
+
+    def reveal(self, tab: Tab, path: str) -> None:
+        """Show a setting in the recipe's text."""
+        view = self.view
+        if tab is self.session.active and view is not None:
+            view.post_message(Reveal(path))
+
+    def later(self, work: Callable[[], object], done: Callable[[], object] | None = None) -> None:
+        """Do something that may wait, in a thread."""
+
+        async def wait() -> None:
+            try:
+                await asyncio.to_thread(work)
+            except UserError as error:
+                self.session.refused(error)
+            if done is not None:
+                done()
+
+        self.run_worker(wait, group="later")  # type: ignore[arg-type]
 
     # The clock
 

@@ -66,7 +66,13 @@ TMUX = {
     "\x1b[112;6u": "view.palette",
     "\x1b[46;5u": "recipe.fix",
 }
-VSCODE = {**COMMON, "\x1bOP": "view.palette", "\x1bOR": "view.keys", "\x1b[6;5~": "file.next_tab", "\x1bo": "view.optimizer"}
+VSCODE = {
+    **COMMON,
+    "\x1bOP": "view.palette",
+    "\x1bOR": "view.keys",
+    "\x1b[6;5~": "file.next_tab",
+    "\x1bo": "view.optimizer",
+}
 MACOS = {**COMMON, "\x1bOP": "view.palette", "\x1bOS": "recipe.fix"}
 RUN = {
     "p": "run.pause",

@@ -14,12 +14,15 @@ from engine.history.history import History
 from engine.recipe.edits import Edit, edit_from_json, edit_to_json
 from engine.recipe.splice import apply_edits
 from engine.runs.attach import AttachedRun
+from engine.runs.journal import LOG
 from engine.runs.launch import recipe_text
 from engine.runs.records import Json
 from engine.runs.summary import inferred_finish, launch_options
 
 PROBE_EVERY = 0.5
 """Seconds between two looks at whether the worker lives."""
+LARGE = 1 << 20
+"""Bytes of a journal from which on it is read in a thread when it is opened."""
 _SHORT = re.compile(r"-([0-9a-f]{4})$")
 
 
@@ -32,6 +35,8 @@ class OpenRun:
         self.alive = False
         """Whether a worker works on it, as of the last look."""
         self.name = str(launch_options(run_dir).get("name") or run_dir.name)
+        self.sent: dict[str, str] = {}
+        """Commands of ours, by id, that may yet be refused: their verbs."""
         self._looked = -PROBE_EVERY
         self._text: str | None = None
         self._log_at = 0
@@ -56,6 +61,14 @@ class OpenRun:
     def settled(self) -> bool:
         """Whether all that can be said of the run has been said: it has ended, and no worker lives."""
         return not self.alive and self.history.finished is not None
+
+    @property
+    def large(self) -> bool:
+        """Whether reading the journal takes so long that it is better done in a thread."""
+        try:
+            return (self.run_dir / LOG).stat().st_size > LARGE
+        except OSError:
+            return False
 
     def poll(self) -> list[Json]:
         """What the run wrote since the last call. A worker that went without a word leaves an inferred `finished`."""
@@ -115,7 +128,9 @@ class OpenRun:
     def send(self, verb: str, **fields: object) -> str:
         """Leave a command for the worker; returns its id. May wait for a worker that is just starting: call it in a
         thread. Raises UserError."""
-        return self.attached.send(verb, **fields)
+        id = self.attached.send(verb, **fields)
+        self.sent[id] = verb
+        return id
 
     def send_edits(self, edits: Sequence[Edit]) -> str:
         """Ask the worker to make edits of its recipe while it trains. As `send`."""

@@ -7,7 +7,7 @@ The session holds the truth that widgets show. Whoever changes a document goes t
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -39,6 +39,12 @@ class Listener(Protocol):
 
     def facts_wanted(self, tab: Tab) -> None:
         """The tab's data has to be read again."""
+
+    def reveal(self, tab: Tab, path: str) -> None:
+        """Show the setting at an edit path."""
+
+    def later(self, work: Callable[[], object], done: Callable[[], object] | None = None) -> None:
+        """Do something that may wait, in a thread; then `done`, here."""
 
 
 class Session:
@@ -80,8 +86,16 @@ class Session:
                 return tab
         run = ReplayedRun(run_dir, speed) if replay else OpenRun(run_dir)
         tab = self._add("replay" if replay else "run", None, run)
-        self.poll_run(tab)
+        if run.large:
+            tab.loading = True
+            self.listener.later(lambda: tab.loaded.extend(run.poll()), lambda: self._loaded(tab))
+        else:
+            self.poll_run(tab)
         return tab
+
+    def _loaded(self, tab: Tab) -> None:
+        tab.loading = False
+        self.poll_run(tab)
 
     def _add(self, kind: Any, document: Document | None, run: OpenRun | None) -> Tab:
         self._opened += 1
@@ -116,7 +130,7 @@ class Session:
     def _show(self, context: Context, path: str) -> None:
         tab = self.tab_of(context)
         if tab is not None:
-            self.listener.say(path)
+            self.listener.reveal(tab, path)
 
     def apply(self, tab: Tab, edits: Sequence[Edit], say: str = "") -> bool:
         """Do edits as one undo step; on a live run, send them. False where they were refused, and why was said."""
@@ -249,14 +263,17 @@ class Session:
         for tab in self.tabs:
             if tab.kind != "recipe":
                 self.poll_run(tab)
+                if isinstance(tab.context.run, ReplayedRun) and tab.context.run.playing:
+                    self.listener.changed(tab)  # its clock moves
 
     def poll_run(self, tab: Tab) -> None:
         """Read what one run wrote."""
         run = tab.context.run
-        if run is None:
+        if run is None or tab.loading:
             return
         alive = run.alive
-        records = run.poll()
+        records = [*tab.loaded, *run.poll()]
+        tab.loaded.clear()
         for line in run.log_lines():
             tab.write_output(clean(line))
         if not records and run.alive == alive:
@@ -266,8 +283,13 @@ class Session:
             kind = record.get("type")
             if kind not in ("steps", "probe"):
                 tab.write_event(words.event_line(record))
-            if kind == "command_refused":
+            if kind == "command_refused" and run.sent.pop(record.get("id", ""), None) is not None:
+                tab.undo[:] = [step for step in tab.undo if step.id != record.get("id")]
                 self.listener.say(f"The run refused: {record.get('reason', '')}", "warning")
+            if kind == "finished" and alive:
+                self.listener.say(
+                    finished_words(run, record), "error" if run.history.state == "failed" else "information"
+                )
             if kind in ("started", "edited", "resumed", "finished") and DocumentChanged not in messages:
                 messages.append(DocumentChanged)
             if kind == "data":
@@ -301,11 +323,22 @@ class Session:
         except UserError as error:
             self.refused(error)
             return False
-        run.send_edits(edits)
-        tab.undo.append(LiveUndo(edits, inverse, say))
+        self._send(run, LiveUndo(edits, inverse, say), tab.undo)
         tab.redo.clear()
         tab.write_output(f"sent to the run: {clean(say) or ', '.join(clean(edit.path) for edit in edits)}")
         return True
+
+    def _send(self, run: OpenRun, step: LiveUndo, stack: list[LiveUndo]) -> None:
+        stack.append(step)
+
+        def work() -> None:
+            try:
+                step.id = run.send_edits(step.edits)
+            except UserError:
+                stack.remove(step)
+                raise
+
+        self.listener.later(work)
 
     def _undo_live(self, tab: Tab, source: list[LiveUndo], target: list[LiveUndo]) -> None:
         run = tab.context.run
@@ -316,9 +349,9 @@ class Session:
             self.listener.say("This run has ended: its changes stay as they are.", "warning")
             return
         step = source.pop()
-        run.send_edits(step.inverse)
-        target.append(LiveUndo(step.inverse, step.edits, step.words))
-        self.listener.say(f"Took back {', '.join(edit.path for edit in step.edits)}. {KEPT}")
+        self._send(run, LiveUndo(step.inverse, step.edits, step.words), target)
+        what = ", ".join(edit.path for edit in step.edits)
+        self.listener.say(f"Took back {what}. {KEPT}" if source is tab.undo else f"Sent {what} again.")
 
     def replay_rewound(self, tab: Tab) -> None:
         """A replay begins again."""
@@ -333,3 +366,11 @@ class Session:
     def refused(self, error: UserError) -> None:
         """Say what was wrong and how to mend it."""
         self.listener.say(f"{error.message}\n{error.hint}" if error.hint else error.message, "error")
+
+
+def finished_words(run: OpenRun, record: dict[str, Any]) -> str:
+    """How a run ended, for a person."""
+    reason = str(record.get("reason", "")).replace("_", " ")
+    ended = {"completed": "has finished", "early stopped": "stopped early", "stopped": "is stopped, its state is saved"}
+    words_ = f"{run.name} {run.short} {ended.get(reason, f'ended: {reason}')}"
+    return f"{words_}. {record['message']}" if record.get("message") else f"{words_}."

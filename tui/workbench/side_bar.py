@@ -43,6 +43,8 @@ class SideBar(Vertical):
         self.explorer = explorer
         self.room = "explorer"
         self._tab: Tab | None = None
+        self._seen: dict[str, int] = {}
+        """By room of a tab: the version that it was told."""
 
     def compose(self) -> ComposeResult:
         """The title, the explorer, a word for rooms that have nothing to show; rooms join when they are first seen."""
@@ -65,7 +67,9 @@ class SideBar(Vertical):
         else:
             panel = await self._panel(room, tab)
             switcher.current = panel.id
-            refresh(panel)
+            if self._seen.get(str(panel.id)) != tab.version:
+                self._seen[str(panel.id)] = tab.version
+                refresh(panel)
 
     async def _panel(self, room: str, tab: Tab) -> Widget:
         name = f"{room}-{tab.id}"
@@ -96,6 +100,7 @@ class SideBar(Vertical):
         self.retitle()
         panel = self.panel
         if panel is not None and panel.id == f"{self.room}-{tab.id}":
+            self._seen[panel.id] = tab.version
             for message in messages:
                 panel.post_message(message)
 

@@ -10,6 +10,7 @@ from tui.clean import clean
 from tui.keymap import ACTIONS, available, show_key
 from tui.workbench import words
 from tui.workbench.bar import Cell
+from tui.workbench.open_run import ReplayedRun
 from tui.workbench.tab import Tab
 
 TAB_MOST = 30
@@ -136,6 +137,8 @@ def run_cells(tab: Tab) -> list[Cell]:
     state = history.state
     tone = {"running": "live", "failed": "error", "completed": "good"}.get(state, "strong")
     cells = [Cell(f" {words.mark(state)} {state}", tone)]
+    if isinstance(run, ReplayedRun):
+        cells = [Cell(f" « {replay_words(run)}", "live")]
     if history.epochs_planned:
         cells.append(Cell(f"  {history.epoch}/{history.epochs_planned}", "strong"))
     for name, label in (("train_loss", "train"), ("val_loss", "val")):
@@ -153,6 +156,18 @@ def run_cells(tab: Tab) -> list[Cell]:
     if state == "running" and history.eta is not None and math.isfinite(history.eta):
         cells.append(Cell(f"  eta {words.duration(history.eta)}", "plain"))
     return cells
+
+
+def play_hint(run: ReplayedRun) -> str:
+    """What space does now."""
+    return "again" if run.at_end else "hold" if run.playing else "go on"
+
+
+def replay_words(run: ReplayedRun) -> str:
+    """`replay 4× 0:12 of 1:03`."""
+    speed = "max" if run.speed is None else f"{run.speed:g}×"
+    state = "at the end" if run.at_end else "held" if not run.playing else speed
+    return f"replay {state} {words.duration(run.clock)} of {words.duration(run.length)}"
 
 
 def last_value(history: object, name: str) -> float | None:
@@ -193,6 +208,8 @@ def hint_cells(tab: Tab | None, typing: bool) -> list[Cell]:
         if action.id == "recipe.save" and not (tab is not None and tab.dirty):
             continue
         hint = "go on" if action.id == "run.pause" and state == "paused" else action.hint
+        if action.id == "run.play" and isinstance(tab.context.run if tab else None, ReplayedRun):
+            hint = play_hint(tab.context.run)  # type: ignore[union-attr, arg-type]
         key = show_key(action.keys[0]) if typing else action.letter
         cells += [Cell(key, "key", action.id), Cell(f" {hint}  ", "plain", action.id)]
     if typing:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from engine.recipe.edits import Transaction
 from engine.recipe.problem import Problem
@@ -21,6 +21,8 @@ class LiveUndo:
     edits: Transaction
     inverse: Transaction
     words: str
+    id: str = ""
+    """Of the command, once it is sent."""
 
 
 @dataclass(eq=False)
@@ -40,6 +42,12 @@ class Tab:
     output_count: int = 0
     """Lines ever written to Output; the list itself forgets the oldest."""
     events_count: int = 0
+    version: int = 0
+    """Grows with every change that panels and views have to know."""
+    loading: bool = False
+    """A long journal is being read in a thread."""
+    loaded: list[dict[str, Any]] = field(default_factory=list)
+    """What that thread read."""
     conflict: bool = False
     """The file changed on disk while there were changes of ours: the person was asked, or is about to be."""
     problem: int = -1

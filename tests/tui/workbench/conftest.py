@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -151,7 +152,7 @@ def records(run_dir: Path, epochs: int, finished: bool) -> list[dict[str, Any]]:
             "run": run_dir.name,
             "kind": "train",
             "path": "digits.yaml",
-            "pid": 1,
+            "pid": os.getpid(),
             "host": "here",
             "parent": None,
             "base": ".",
@@ -178,12 +179,21 @@ def records(run_dir: Path, epochs: int, finished: bool) -> list[dict[str, Any]]:
             "data_sha256": "",
             "split_sha256": "",
         },
-        {"type": "plan", "steps_per_epoch": 10, "epochs": 10, "parameters": 4810, "loss_baseline": 2.3, "device": "cpu"},
+        {
+            "type": "plan",
+            "steps_per_epoch": 10,
+            "epochs": 10,
+            "parameters": 4810,
+            "loss_baseline": 2.3,
+            "device": "cpu",
+        },
     ]
     for epoch in range(1, epochs + 1):
         made += steps(epoch)
     if finished:
-        made.append({"type": "finished", "reason": "stopped", "best_epoch": epochs, "best": {}, "test": None, "recipe": ""})
+        made.append(
+            {"type": "finished", "reason": "stopped", "best_epoch": epochs, "best": {}, "test": None, "recipe": ""}
+        )
     return made
 
 

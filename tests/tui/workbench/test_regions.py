@@ -200,9 +200,7 @@ async def test_a_recipe_that_is_not_there_is_said_and_nothing_breaks(workbench: 
         assert "✗ 1" in status(pilot) or any("nowhere" in note.message for note in pilot.app._notifications)
 
 
-async def test_both_themes_and_no_colour_paint(
-    workbench: Open, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_both_themes_and_no_colour_paint(workbench: Open, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     record_run(folder / "runs")
     async with workbench() as pilot:

@@ -60,20 +60,24 @@ async def open_folder(app: Workbench, folder: Path) -> None:
 async def open_recipe(app: Workbench, path: Path) -> None:
     """A recipe in a tab of its own."""
     tab = app.session.open_recipe(path)
-    if app.narrow:
-        app.side_bar.add_class("-hidden")
-    elif app.side_bar.room == "explorer" and len(app.session.tabs) == 1:
-        app.side_bar.room = "model"
+    make_room(app)
     await app.show_active()
     if tab.problems and tab.count("error"):
         app.do("recipe.go_to_problem", 0)
 
 
+def make_room(app: Workbench) -> None:
+    """The side bar gets out of the way, or turns from the explorer to the first tab's model."""
+    if app.narrow:
+        app.side_bar.add_class("-hidden")
+    elif app.side_bar.room == "explorer" and len(app.session.tabs) == 1:
+        app.side_bar.room = "model"
+
+
 async def open_run(app: Workbench, run_dir: Path, *, replay: bool = False, speed: float | None = -1.0) -> None:
     """A run, live or ended, in a tab of its own; `replay` plays it instead."""
     app.session.open_run(run_dir, replay=replay, speed=app.options.speed if speed == -1.0 else speed)
-    if app.narrow:
-        app.side_bar.add_class("-hidden")
+    make_room(app)
     await app.show_active()
 
 
@@ -212,7 +216,9 @@ async def new_from(app: Workbench, path: Path) -> None:
 
 
 def _column(column: dict[str, Any]) -> str:
-    return f"{column.get('type')}, {column.get('unique')} values, like {column.get('example')}"
+    unique, example = column.get("unique"), column.get("example")
+    values = f", {unique} values" if unique is not None else ""
+    return f"{column.get('type')}{values}" + (f", like {example}" if example else "")
 
 
 def _answer(output: bytes) -> dict[str, Any]:

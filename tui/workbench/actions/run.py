@@ -76,16 +76,25 @@ async def start(app: Workbench, document: Document) -> None:
         parts=tuple(str(part.resolve()) for part in app.options.parts),
         extra={"recipe_path": str(path)},
     )
-    run_dir = await app.in_thread(lambda: start_run(app.runs_root, path.stem, document.text, options))
+    run_dir = await app.in_thread(lambda: start_run(app.runs_root, run_name(document), document.text, options))
     await _show(app, run_dir)
 
 
+def run_name(document: Document) -> str:
+    """What runs of a recipe are called: its own name, else its file's."""
+    name = document.get("name")
+    return name if isinstance(name, str) and name else document.path.stem if document.path is not None else "run"
+
+
 def running(app: Workbench, document: Document) -> RunInfo | None:
-    """The run that trains this recipe now, if there is one."""
-    path = str(document.path)
+    """The run that trains this recipe now, if there is one, whoever started it."""
+    assert document.path is not None
+    name, base = run_name(document), str((app.options.data_root or document.path.parent).resolve())
     for info in reversed(list_runs(app.runs_root)):
-        if info.state in BUSY and launch_options(info.path).get("recipe_path") == path:
-            return info
+        if info.state in BUSY and info.name == name:
+            launched = launch_options(info.path)
+            if launched.get("recipe_path", str(document.path)) == str(document.path) and launched.get("base") == base:
+                return info
     return None
 
 
