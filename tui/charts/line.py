@@ -8,7 +8,7 @@ from textual.binding import Binding, BindingType
 
 from tui.charts.canvas import Canvas
 from tui.charts.grid import Grid
-from tui.charts.plot import GUTTER, Picture, draw
+from tui.charts.picture import GUTTER, Picture
 from tui.charts.scale import Scale
 
 
@@ -74,6 +74,8 @@ class LineChart(Canvas, can_focus=True):
 
     def paint(self, grid: Grid) -> None:
         """Draw the picture into the grid."""
+        from tui.charts.plot import draw  # Numpy comes with it: not before there is something to draw.
+
         if self.cursor is not None:
             self.cursor = min(self.cursor, max(0, grid.width - GUTTER - 1))
         self._scale = draw(self.picture, grid, self._scale, self.cursor).scale

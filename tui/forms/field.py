@@ -100,8 +100,12 @@ class Field(Vertical):
             self.control = Choice(self._options, default_words(info))
         else:
             self.control = Line(placeholder=default_words(info), compact=True, disabled=info.kind == "layers")
-        self._note = Label("", markup=False, classes="field--note")
+        self._note = self._new_note()
         self._message = Static("", markup=False, classes="field--message")
+
+    @staticmethod
+    def _new_note() -> Label:
+        return Label("fork", markup=False, classes="field--note")
 
     def _choices(self) -> list[Any]:
         if self.info.kind == "boolean":
@@ -116,12 +120,10 @@ class Field(Vertical):
         return self.info.kind in ("boolean", "choice")
 
     def compose(self) -> ComposeResult:
-        """Name, control, note; below them the message."""
+        """Name and control; a note and a message join when there is something to say."""
         with Horizontal(classes="field--row"):
             yield Label(self.label, markup=False, classes="field--name")
             yield self.control
-            yield self._note
-        yield self._message
 
     def on_mount(self) -> None:
         """Show the document's value."""
@@ -186,9 +188,12 @@ class Field(Vertical):
         disabled = bool(why) or self.info.kind == "layers"
         if self.control.disabled != disabled:
             self.control.disabled = disabled
-        note = "fork" if why else ""
-        if str(self._note.content) != note:
-            self._note.update(note)
+        if bool(why) != self._note.is_attached:
+            if why:
+                self.query(".field--row").first().mount(self._note)
+            else:
+                self._note.remove()
+                self._note = self._new_note()
 
     def _mark(self) -> None:
         self.set_class(self.pending, "-pending")
@@ -198,6 +203,8 @@ class Field(Vertical):
                 if problem.path == self.path:
                     message, severity = problem.message, problem.severity
                     break
+        if message and not self._message.is_attached:
+            self.mount(self._message)
         if str(self._message.content) != clean(message):
             self._message.update(clean(message))
         self.set_class(bool(message), "-said")

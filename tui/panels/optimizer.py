@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from textual.app import ComposeResult
 from textual.widgets import Static
 
@@ -12,7 +11,7 @@ from engine.parts import catalog
 from engine.parts.scheduler import Clock, lr_factor
 from engine.recipe.schema import Recipe, Train
 from tui.charts.line import LineChart
-from tui.charts.plot import Picture, Trace
+from tui.charts.picture import Picture, Trace
 from tui.forms.form import FieldHelp, Form
 from tui.forms.values import show
 from tui.panels.data import steps_per_epoch
@@ -77,6 +76,8 @@ class OptimizerPanel(Panel):
 
 def schedule_picture(recipe: Recipe, steps: int) -> Picture | None:
     """The learning rate over the planned run, for `steps` updates an epoch; None where it cannot be computed."""
+    import numpy as np
+
     epochs, base = recipe.train.epochs, recipe.optimizer.lr
     total = epochs * steps
     at = np.unique(np.linspace(0, total - 1, min(total, POINTS)).round().astype(int))

@@ -11,7 +11,7 @@ from engine.history.history import Mark as Event
 from engine.history.series import Axis, Bins, Series
 from engine.recipe.scalars import write_scalar
 from engine.runs.journal import number as to_number
-from tui.charts.plot import Level, Mark, Picture, Trace, Window
+from tui.charts.picture import Level, Mark, Picture, Trace, Window
 from tui.charts.scale import number
 from tui.clean import clean
 

@@ -13,7 +13,7 @@ from textual.geometry import Region
 
 from tui.charts.grid import JOIN, Grid, changes
 from tui.charts.line import LineChart
-from tui.charts.plot import Picture, Trace
+from tui.charts.picture import Picture, Trace
 from tui.workbench.theme import DARK
 
 

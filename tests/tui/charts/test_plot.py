@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tui.charts.grid import Grid
-from tui.charts.plot import CHROME, GUTTER, Level, Mark, Picture, Trace, Window, draw
+from tui.charts.picture import GUTTER, Level, Mark, Picture, Trace, Window
+from tui.charts.plot import CHROME, draw
 from tui.charts.scale import Scale
 
 
