@@ -10,14 +10,10 @@ import torch
 
 from engine.data.facts import Facts
 from engine.errors import UserError
-from engine.parts.stack import Row, trace
+from engine.parts.work import threads_for
 from engine.recipe.schema import Recipe
 from engine.runs.records import Json
 from engine.train.build.optimizer import kernel_for
-
-SMALL_STEP = 3e8
-"""Multiply-adds in a step below which threads cost more than they bring."""
-MOST_THREADS = 8
 
 
 @dataclass(frozen=True)
@@ -129,33 +125,11 @@ def gpu_name(device: torch.device) -> str | None:
     return "Apple GPU" if device.type == "mps" else None
 
 
-def step_work(recipe: Recipe, facts: Facts) -> float:
-    """Multiply-adds of one step, roughly: forward once, backward twice."""
-    rows = trace(recipe.model.layers, facts.shape, facts.outputs)
-    return 3.0 * recipe.data.batch_size * sum(_work(row) for row in rows)
-
-
-def _work(row: Row) -> float:
-    """Each weight of a layer is used once for every place of its output."""
-    inner = sum(_work(held) for held in row.rows)
-    places = 1
-    for size in (row.output or ())[1:]:
-        places *= size
-    held = sum(part.parameters for part in row.rows)
-    return inner + (row.parameters - held) * places
-
-
 def _threads(recipe: Recipe, facts: Facts, device: torch.device) -> tuple[int, str]:
-    if recipe.train.threads != "auto":
-        return recipe.train.threads, f"{recipe.train.threads} threads as the recipe says"
-    if device.type != "cpu":
+    if recipe.train.threads == "auto" and device.type != "cpu":
         return 1, f"one thread, since the work is on {device}"
-    work = step_work(recipe, facts)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if work < SMALL_STEP or cores == 1:
-        return 1, f"one thread, since a step is small ({work:.1e} multiply-adds)"
-    threads = min(cores, MOST_THREADS)
-    return threads, f"{threads} threads for {work:.1e} multiply-adds a step"
+    return threads_for(recipe, facts, cores)
 
 
 def _executor(recipe: Recipe) -> str:
