@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import UserError
-from engine.runs.journal import Journal, effective
-from engine.runs.records import Checkpoint, Json
+from engine.runs.journal import effective
+from engine.runs.records import Json
 from engine.runs.storage import StorageError, free_space, make_folder, refused, sync_folder, write_new
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Written:
 
 
 def write(run_dir: Path, step: int, tensors: Arrays, state: Json) -> Written:
-    """Write a checkpoint and make it durable; committing it is the journal's part (`commit` does both).
+    """Write a checkpoint and make it durable. Committing it is the journal's part: a `checkpoint` record, synced.
 
     `state` is plain JSON; floats, also nan and infinities, and integers of any size come back as they were.
     Where the disk is full, checkpoints between the best and the last are given up to make room, and it is tried once
@@ -115,31 +115,6 @@ def _settle(beside: Path, folder: Path, name: str) -> str:
             beside.rename(folder / place)
             return place
         attempt += 1
-
-
-def commit(
-    journal: Journal,
-    step: int,
-    tensors: Arrays,
-    state: Json,
-    *,
-    epoch: int | None,
-    best: bool,
-    budget: int | None = None,
-) -> Json:
-    """Write a checkpoint and journal it; returns the `checkpoint` record as written.
-
-    With a `budget` in bytes the older ones are thinned afterwards. Raises StorageError.
-    """
-    from engine.runs.thinning import thin
-
-    written = write(journal.run_dir, step, tensors, state)
-    record = journal.append(
-        Checkpoint(epoch=epoch, step=step, path=written.path, manifest_sha=written.manifest_sha, best=best)
-    )
-    if budget is not None:
-        thin(journal.run_dir, budget)
-    return record
 
 
 def load(path: Path, manifest_sha: str | None = None) -> tuple[dict[str, np.ndarray[Any, Any]], Json]:

@@ -6,13 +6,9 @@ import errno
 import os
 import shutil
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 from engine.errors import UserError
-
-T = TypeVar("T")
 
 PRIVATE_FILE = 0o600
 PRIVATE_FOLDER = 0o700
@@ -26,6 +22,10 @@ _REASONS = {
     errno.EIO: ("the disk reports an input/output error", "check the disk, or put the runs elsewhere with --runs"),
     errno.ENOENT: ("the folder is gone", "was it moved or deleted while the run was writing?"),
     errno.ESTALE: ("the network file system lost the file", "is the file server up?"),
+    errno.ENOLCK: ("the file system knows no locks", "put the runs on another file system with --runs"),
+    errno.ENOSYS: ("the file system lacks what this needs", "put the runs on another file system with --runs"),
+    errno.EOPNOTSUPP: ("the file system lacks what this needs", "put the runs on another file system with --runs"),
+    errno.ELOOP: ("it is a link", "a run's own files are never links: is this folder what it seems?"),
     errno.EFBIG: ("the file would be larger than allowed", "raise `ulimit -f`, or the file system's limit"),
 }
 
@@ -104,27 +104,3 @@ def replace(path: Path, data: bytes) -> None:
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
-
-
-def patiently(
-    action: Callable[[], T],
-    *,
-    on_trouble: Callable[[StorageError], None],
-    give_up: Callable[[], bool],
-    every: float = 1.0,
-) -> T:
-    """Do `action` again and again until the disk lets it.
-
-    `on_trouble` hears of each new kind of refusal once; when `give_up` says so, the StorageError is raised.
-    """
-    heard: int | None = -1
-    while True:
-        try:
-            return action()
-        except StorageError as error:
-            if error.code != heard:
-                heard = error.code
-                on_trouble(error)
-            if give_up():
-                raise
-            time.sleep(every)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
+import numpy as np
 import pytest
 
-from engine.runs import directory
+from engine.runs import checkpoints, directory
 from engine.runs.journal import Journal
 from engine.runs.lock import Lock
+from engine.runs.records import Checkpoint, Json
 
 
 @pytest.fixture
@@ -23,3 +26,21 @@ def journal(run_dir: Path) -> Iterator[Journal]:
         opened = Journal.open(run_dir, lock)
         yield opened
         opened.close()
+
+
+class Commit(Protocol):
+    def __call__(self, journal: Journal, step: int, *, epoch: int | None = None, best: bool = False) -> Json: ...
+
+
+@pytest.fixture
+def commit() -> Commit:
+    """Writes a checkpoint whose arrays and state tell its step, and journals it."""
+
+    def write(journal: Journal, step: int, *, epoch: int | None = None, best: bool = False) -> Json:
+        tensors = {"w": np.full(1000, step, dtype=np.float32)}
+        written = checkpoints.write(journal.run_dir, step, tensors, {"step": step})
+        return journal.append(
+            Checkpoint(epoch=epoch, step=step, path=written.path, manifest_sha=written.manifest_sha, best=best)
+        )
+
+    return write

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from engine.errors import UserError
 from engine.runs import checkpoints, thinning
-from engine.runs.checkpoints import CheckpointError, commit, load, load_latest, load_record, sweep, verify, write
+from engine.runs.checkpoints import CheckpointError, load, load_latest, load_record, sweep, verify, write
 from engine.runs.journal import Journal, read
 from engine.runs.storage import StorageError
 from engine.runs.thinning import least_felt, parse_size, thin
@@ -35,11 +35,6 @@ STATE: dict[str, Any] = {
     "generator": {"state": 2**127 + 1},
     "lr": 0.1 + 0.2,
 }
-
-
-def save(journal: Journal, step: int, *, best: bool = False, budget: int | None = None) -> dict[str, Any]:
-    tensors = {"w": np.full(1000, step, dtype=np.float32)}
-    return commit(journal, step, tensors, {"step": step}, epoch=step, best=best, budget=budget)
 
 
 def steps_on_disk(run_dir: Path) -> list[int]:
@@ -87,9 +82,9 @@ def test_every_flipped_byte_and_every_cut_is_noticed(run_dir: Path) -> None:
     load(path, written.manifest_sha)
 
 
-def test_nothing_is_overwritten(run_dir: Path, journal: Journal) -> None:
-    first = save(journal, 7)
-    second = save(journal, 7)
+def test_nothing_is_overwritten(run_dir: Path, journal: Journal, commit: Any) -> None:
+    first = commit(journal, 7)
+    second = commit(journal, 7)
     assert (first["path"], second["path"]) == ("checkpoints/000007", "checkpoints/000007-2")
     load_record(run_dir, first)
     load_record(run_dir, second)
@@ -112,10 +107,12 @@ def test_a_record_cannot_lead_out_of_the_runs_folder(run_dir: Path, tmp_path: Pa
         load_record(run_dir, record)
 
 
-def test_the_newest_whole_checkpoint_is_loaded_and_the_damaged_are_named(run_dir: Path, journal: Journal) -> None:
+def test_the_newest_whole_checkpoint_is_loaded_and_the_damaged_are_named(
+    run_dir: Path, journal: Journal, commit: Any
+) -> None:
     with pytest.raises(CheckpointError, match="no checkpoint yet"):
         load_latest(run_dir, read(run_dir))
-    first, second, third = save(journal, 1), save(journal, 2), save(journal, 3)
+    first, second, third = commit(journal, 1), commit(journal, 2), commit(journal, 3)
     (run_dir / second["path"] / "state.json").write_text("{}")
     for file in (run_dir / third["path"]).iterdir():
         file.write_bytes(b"")  # what a power cut makes of a folder that was not synced
@@ -127,18 +124,18 @@ def test_the_newest_whole_checkpoint_is_loaded_and_the_damaged_are_named(run_dir
         load_latest(run_dir, read(run_dir))
 
 
-def test_only_the_journal_makes_a_checkpoint_count(run_dir: Path, journal: Journal) -> None:
-    save(journal, 1)
+def test_only_the_journal_makes_a_checkpoint_count(run_dir: Path, journal: Journal, commit: Any) -> None:
+    commit(journal, 1)
     write(run_dir, 9, TENSORS, STATE)
-    save(journal, 5)
+    commit(journal, 5)
     journal.append({"type": "resumed", "from_step": 1})
     assert load_latest(run_dir, read(run_dir))[0]["step"] == 1
 
 
-def test_best_and_latest_follow_the_effective_line(journal: Journal, run_dir: Path) -> None:
-    save(journal, 1, best=True)
-    save(journal, 2)
-    save(journal, 3, best=True)
+def test_best_and_latest_follow_the_effective_line(journal: Journal, run_dir: Path, commit: Any) -> None:
+    commit(journal, 1, best=True)
+    commit(journal, 2)
+    commit(journal, 3, best=True)
     records = read(run_dir)
     assert [checkpoints.latest(records)["step"], checkpoints.best(records)["step"]] == [3, 3]  # type: ignore[index]
     journal.append({"type": "resumed", "from_step": 2})
@@ -147,8 +144,8 @@ def test_best_and_latest_follow_the_effective_line(journal: Journal, run_dir: Pa
     assert checkpoints.latest([]) is None and checkpoints.best([]) is None
 
 
-def test_leftovers_are_moved_aside(run_dir: Path, journal: Journal) -> None:
-    kept = save(journal, 1)
+def test_leftovers_are_moved_aside(run_dir: Path, journal: Journal, commit: Any) -> None:
+    kept = commit(journal, 1)
     write(run_dir, 2, TENSORS, STATE)
     half = run_dir / "checkpoints" / ".000003-abcdef"
     half.mkdir()
@@ -156,7 +153,7 @@ def test_leftovers_are_moved_aside(run_dir: Path, journal: Journal) -> None:
     moved = sweep(run_dir, read(run_dir))
     assert [path.name[:12] for path in moved] == ["aside-000002"]
     assert not half.exists() and sweep(run_dir, read(run_dir)) == []
-    assert save(journal, 2)["path"] == "checkpoints/000002"
+    assert commit(journal, 2)["path"] == "checkpoints/000002"
     load_record(run_dir, kept)
 
 
@@ -199,7 +196,7 @@ def in_child(work: Any) -> int:
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-def test_a_crash_at_any_call_loses_nothing_committed(run_dir: Path, after: bool) -> None:
+def test_a_crash_at_any_call_loses_nothing_committed(run_dir: Path, after: bool, commit: Any) -> None:
     from engine.runs.lock import Lock
 
     def life(crash_at: int) -> None:
@@ -211,7 +208,7 @@ def test_a_crash_at_any_call_loses_nothing_committed(run_dir: Path, after: bool)
             step = 1 if last is None else last["step"] + 1
             with pytest.MonkeyPatch.context() as patch:
                 Interrupt(patch, crash_at, lambda: os._exit(137), after=after)
-                save(journal, step, best=True)
+                commit(journal, step, best=True)
 
     assert in_child(lambda: life(0)) == 0
     crash_at, code = 0, 137
@@ -229,10 +226,12 @@ def test_a_crash_at_any_call_loses_nothing_committed(run_dir: Path, after: bool)
 
 
 @pytest.mark.parametrize("code", [28, 122, 5, 30, 13], ids=["ENOSPC", "EDQUOT", "EIO", "EROFS", "EACCES"])
-def test_a_refusal_at_any_call_is_said_and_loses_nothing(run_dir: Path, journal: Journal, code: int) -> None:
-    first = save(journal, 1, best=True)
-    rung = save(journal, 2)
-    save(journal, 3)
+def test_a_refusal_at_any_call_is_said_and_loses_nothing(
+    run_dir: Path, journal: Journal, code: int, commit: Any
+) -> None:
+    first = commit(journal, 1, best=True)
+    rung = commit(journal, 2)
+    commit(journal, 3)
 
     def refuse() -> None:
         raise OSError(code, os.strerror(code))
@@ -243,7 +242,7 @@ def test_a_refusal_at_any_call_is_said_and_loses_nothing(run_dir: Path, journal:
         with pytest.MonkeyPatch.context() as patch:
             counter = Interrupt(patch, at, refuse)
             try:
-                save(journal, at + 3)
+                commit(journal, at + 3)
             except StorageError as error:
                 assert error.code == code and "failed: " in error.message
         assert not [path for path in (run_dir / "checkpoints").iterdir() if path.name.startswith(".")]
@@ -258,10 +257,10 @@ def test_a_refusal_at_any_call_is_said_and_loses_nothing(run_dir: Path, journal:
 
 
 def test_a_full_disk_costs_rungs_of_the_ladder_before_the_new_checkpoint(
-    run_dir: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch
+    run_dir: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch, commit: Any
 ) -> None:
     for step in range(1, 5):
-        save(journal, step, best=step == 2)
+        commit(journal, step, best=step == 2)
     room = 4
     real = checkpoints.free_space
 
@@ -269,11 +268,11 @@ def test_a_full_disk_costs_rungs_of_the_ladder_before_the_new_checkpoint(
         return 1 if len(steps_on_disk(run_dir)) >= room else real(path)
 
     monkeypatch.setattr(checkpoints, "free_space", free)
-    save(journal, 5)
+    commit(journal, 5)
     assert steps_on_disk(run_dir) == [2, 4, 5]
     room = 0
     with pytest.raises(StorageError, match="no room for the checkpoint of step 6"):
-        save(journal, 6)
+        commit(journal, 6)
     assert load_latest(run_dir, read(run_dir))[0]["step"] == 5
 
 
@@ -335,14 +334,15 @@ class Disk:
 
 
 def test_a_power_cut_at_any_moment_leaves_every_committed_checkpoint_whole(
-    run_dir: Path, journal: Journal, tmp_path: Path
+    run_dir: Path, journal: Journal, tmp_path: Path, commit: Any
 ) -> None:
-    save(journal, 1, best=True)
+    commit(journal, 1, best=True)
     images: list[dict[str, bytes]] = []
     with pytest.MonkeyPatch.context() as patch:
         Disk(patch, run_dir, images)
-        save(journal, 2)
-        save(journal, 3, budget=1)
+        commit(journal, 2)
+        commit(journal, 3)
+        thin(run_dir, 1)
     distinct = {json.dumps({k: v.hex() for k, v in image.items()}, sort_keys=True) for image in images}
     assert len(distinct) > 5
     latest = set()
@@ -358,9 +358,9 @@ def test_a_power_cut_at_any_moment_leaves_every_committed_checkpoint_whole(
     assert latest == {1, 2, 3}
 
 
-def test_thinning_keeps_the_best_and_the_last_within_any_budget(run_dir: Path, journal: Journal) -> None:
+def test_thinning_keeps_the_best_and_the_last_within_any_budget(run_dir: Path, journal: Journal, commit: Any) -> None:
     for step in range(1, 21):
-        save(journal, step, best=step == 6)
+        commit(journal, step, best=step == 6)
     assert thin(run_dir, 10**9) == []
     size = checkpoints.size_of(run_dir / "checkpoints" / "000001")
     removed = thin(run_dir, 8 * size + 64)
@@ -372,9 +372,9 @@ def test_thinning_keeps_the_best_and_the_last_within_any_budget(run_dir: Path, j
     assert [r["step"] for r in checkpoints.available(run_dir, read(run_dir))] == [6, 20]
 
 
-def test_superseded_and_set_aside_checkpoints_go_first(run_dir: Path, journal: Journal) -> None:
+def test_superseded_and_set_aside_checkpoints_go_first(run_dir: Path, journal: Journal, commit: Any) -> None:
     for step in (1, 2, 3, 4):
-        save(journal, step)
+        commit(journal, step)
     write(run_dir, 9, {"w": np.zeros(1000, dtype=np.float32)}, {})
     sweep(run_dir, read(run_dir))
     journal.append({"type": "resumed", "from_step": 3})
@@ -383,9 +383,9 @@ def test_superseded_and_set_aside_checkpoints_go_first(run_dir: Path, journal: J
     assert steps_on_disk(run_dir) == [1, 2, 3]
 
 
-def test_nothing_is_thinned_while_the_last_one_is_damaged(run_dir: Path, journal: Journal) -> None:
+def test_nothing_is_thinned_while_the_last_one_is_damaged(run_dir: Path, journal: Journal, commit: Any) -> None:
     for step in (1, 2, 3):
-        save(journal, step)
+        commit(journal, step)
     (run_dir / "checkpoints" / "000003" / "tensors.safetensors").write_bytes(b"")
     assert thin(run_dir, 0) == []
     assert load_latest(run_dir, read(run_dir))[0]["step"] == 2
@@ -418,8 +418,8 @@ def test_what_is_no_size_is_said(text: str) -> None:
         parse_size(text)
 
 
-def test_a_fork_takes_a_verified_copy(run_dir: Path, journal: Journal, tmp_path: Path) -> None:
-    record = save(journal, 5)
+def test_a_fork_takes_a_verified_copy(run_dir: Path, journal: Journal, tmp_path: Path, commit: Any) -> None:
+    record = commit(journal, 5)
     other = tmp_path / "other"
     (other / "checkpoints").mkdir(parents=True)
     written = checkpoints.copy(run_dir, record, other)

@@ -16,7 +16,7 @@ import pytest
 
 from engine.errors import UserError
 from engine.runs import launch as module
-from engine.runs.checkpoints import commit, load
+from engine.runs.checkpoints import load
 from engine.runs.directory import create
 from engine.runs.journal import Journal, read
 from engine.runs.launch import Options, fork_run, kill_worker, launch, pick_checkpoint, resume_run, start_run
@@ -209,15 +209,13 @@ def test_a_worker_that_cannot_start_leaves_the_run_failed_with_its_words(tmp_pat
     assert probe(run_dir) == "dead"
 
 
-def trained(tmp_path: Path) -> Path:
-    import numpy as np
-
+@pytest.fixture
+def source(tmp_path: Path, commit: Any) -> Path:
     run_dir = create(tmp_path / "runs", "red wine", "train", "seed: 1  # mine\n", {"base": "/data", "parts": ["/p.py"]})
     with Lock.acquire(run_dir) as lock:
         journal = Journal.open(run_dir, lock)
         for epoch in (1, 2, 3):
-            state = {"w": np.full(3, epoch, dtype=np.float32)}
-            commit(journal, 10 * epoch, state, {}, epoch=epoch, best=epoch == 2)
+            commit(journal, 10 * epoch, epoch=epoch, best=epoch == 2)
         edits = [{"op": "set", "path": "seed", "value": 5}]
         journal.append({"type": "edited", "step": 25, "id": None, "edits": edits})
         journal.append({"type": "finished", "reason": "completed"})
@@ -225,10 +223,9 @@ def trained(tmp_path: Path) -> Path:
     return run_dir
 
 
-def test_a_fork_starts_from_a_copy_with_the_recipe_of_that_moment(tmp_path: Path) -> None:
+def test_a_fork_starts_from_a_copy_with_the_recipe_of_that_moment(tmp_path: Path, source: Path) -> None:
     from engine.recipe.edits import Edit
 
-    source = trained(tmp_path)
     for epoch, text in ((None, "seed: 5  # mine\n"), ("best", "seed: 1  # mine\n")):
         fork = fork_run(tmp_path / "runs", source, pick_checkpoint(source, epoch), Options())
         asked = about(fork)["launch"]
@@ -237,13 +234,12 @@ def test_a_fork_starts_from_a_copy_with_the_recipe_of_that_moment(tmp_path: Path
         assert asked["parent"] == {"run": source.name, "how": "fork", "step": step}
         assert (asked["base"], asked["parts"], asked["name"]) == ("/data", ["/p.py"], "red wine")
         tensors, _ = load(fork / asked["from"]["path"], asked["from"]["manifest_sha"])
-        assert (tensors["w"] == step / 10).all() and asked["from"]["epoch"] == step // 10
+        assert (tensors["w"] == step).all() and asked["from"]["epoch"] == step // 10
     edited = fork_run(tmp_path / "runs", source, pick_checkpoint(source, 1), Options(), edits=[Edit("set", "seed", 8)])
     assert (edited / "recipe.yaml").read_text() == "seed: 8  # mine\n"
 
 
-def test_a_fork_of_a_damaged_checkpoint_leaves_no_run(tmp_path: Path) -> None:
-    source = trained(tmp_path)
+def test_a_fork_of_a_damaged_checkpoint_leaves_no_run(tmp_path: Path, source: Path) -> None:
     record = pick_checkpoint(source)
     (source / record["path"] / "state.json").write_text("")
     with pytest.raises(UserError, match="damaged"):
@@ -251,8 +247,7 @@ def test_a_fork_of_a_damaged_checkpoint_leaves_no_run(tmp_path: Path) -> None:
     assert list((tmp_path / "runs").iterdir()) == [source]
 
 
-def test_a_checkpoint_that_is_not_there_is_said(tmp_path: Path) -> None:
-    source = trained(tmp_path)
+def test_a_checkpoint_that_is_not_there_is_said(tmp_path: Path, source: Path) -> None:
     with pytest.raises(UserError, match="no checkpoint of epoch 9") as caught:
         pick_checkpoint(source, 9)
     assert "1, 2, 3" in caught.value.hint

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.runs import storage
-from engine.runs.storage import StorageError, patiently, refused, replace, write_new
+from engine.runs.storage import refused, replace, write_new
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO, errno.EXDEV])
@@ -46,29 +45,3 @@ def test_replacing_shows_the_old_file_or_the_new_one(
     assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]
     replace(path, b"new")
     assert path.read_bytes() == b"new" and list(tmp_path.iterdir()) == [path]
-
-
-def test_a_disk_that_refuses_for_a_while_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    answers: list[StorageError | str] = [StorageError("full", code=28)] * 3 + [StorageError("broken", code=5), "done"]
-    waits: list[float] = []
-    heard: list[str] = []
-    monkeypatch.setattr(storage.time, "sleep", waits.append)
-
-    def act() -> str:
-        answer = answers.pop(0)
-        if isinstance(answer, StorageError):
-            raise answer
-        return answer
-
-    assert patiently(act, on_trouble=lambda e: heard.append(e.message), give_up=lambda: False) == "done"
-    assert heard == ["full", "broken"] and len(waits) == 4
-
-
-def test_waiting_for_the_disk_ends_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(storage.time, "sleep", lambda _: pytest.fail("it should have given up"))
-
-    def act() -> None:
-        raise StorageError("full", code=28)
-
-    with pytest.raises(StorageError, match="full"):
-        patiently(act, on_trouble=lambda _: None, give_up=lambda: True)
