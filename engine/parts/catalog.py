@@ -38,6 +38,9 @@ MODULES = (
     "source",
 )
 
+SHARED = ("name", "init", "warmup")
+"""Fields that a family's base class brings."""
+
 _loaded: dict[str, str] = {}
 """Where parts came from: entry point name to version, file to sha256."""
 
@@ -99,9 +102,13 @@ def summary(cls: type[BaseModel]) -> str:
 
 
 def describe(cls: type[BaseModel]) -> list[FieldInfo]:
-    """The fields of a part or of a recipe's section, as forms, completion and help need them."""
+    """The fields of a part or of a recipe's section, as forms, completion and help need them.
+
+    What every part of a family has beside its own settings (name, init, warmup) comes last.
+    """
     hints = typing.get_type_hints(cls, include_extras=True)
-    return [_field(name, hints.get(name, field.annotation), field) for name, field in cls.model_fields.items()]
+    fields = [_field(name, hints.get(name, field.annotation), field) for name, field in cls.model_fields.items()]
+    return sorted(fields, key=lambda field: not field.required and field.name in SHARED)
 
 
 def _field(name: str, annotation: Any, field: PydanticField) -> FieldInfo:

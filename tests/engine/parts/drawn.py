@@ -105,3 +105,11 @@ def fitting(layer: Layer) -> tuple[int, ...]:
             continue
         return shape
     raise AssertionError(f"nothing enters {layer}")
+
+
+def attempt_named(family: str, type_: str, **given: Any) -> Any:
+    """A part by name, with these settings."""
+    catalog.load()
+    cls = find(family, type_)
+    assert cls is not None
+    return cls(**given)
