@@ -108,8 +108,8 @@ class Conv2d(Convolution):
 
     y[o, i, j] = b[o] + sum over c, k, l of W[o, c, k, l] * x[c, i * stride + k - padding, j * stride + l - padding].
 
-    Shapes: (C, H, W) to (out_channels, H', W'), H' = floor((H + 2 padding - dilation (kernel_size - 1) - 1) / stride)
-    + 1, and W' likewise.
+    Shapes: (C, H, W) to (out_channels, H', W') with
+    H' = floor((H + 2 padding - dilation (kernel_size - 1) - 1) / stride) + 1, and W' likewise.
 
     Source: LeCun et al., Backpropagation applied to handwritten zip code recognition, Neural Computation 1, 1989.
     """
