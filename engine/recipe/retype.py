@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
-
-from pydantic import TypeAdapter, ValidationError
+from typing import Any
 
 from engine.parts import catalog
 from engine.parts.part import Part, find, names
 from engine.recipe.document import Document
 from engine.recipe.edits import Edit, EditRefused, Transaction
 from engine.recipe.paths import child, family_at, split
+from engine.recipe.validate import part_problems
 from engine.recipe.words import suggestion
 
 
@@ -30,7 +29,7 @@ def change_type(document: Document, path: str, new_type: str) -> tuple[Transacti
         raise EditRefused(f"there is no {family} {new_type!r}", suggestion(new_type, names(family), "types"))
     if not isinstance(value, dict):
         return (Edit("set", path, new_type, expect=value) if value is not None else Edit("set", path, new_type),), []
-    dropped = [key for key in value if key != "type" and not _takes(cls, key, value[key])]
+    dropped = _lost(cls, {key: item for key, item in value.items() if key != "type"})
     if value.get("type") == new_type and not dropped:
         return (), []
     # Unknown fields go first, so that no text in between names a field that its type lacks.
@@ -38,16 +37,15 @@ def change_type(document: Document, path: str, new_type: str) -> tuple[Transacti
     return (*edits, Edit("set", child(path, "type"), new_type)), dropped
 
 
-def _takes(cls: type[Part], key: str, value: Any) -> bool:
-    """Whether a type has a field of this name that takes this value."""
-    field = cls.model_fields.get(key)
-    if field is None:
-        return False
-    if isinstance(value, dict | list) and key in ("layers", "init", "warmup"):
-        return True
-    typed: Any = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
-    try:
-        TypeAdapter(typed).validate_python(value, strict=True)
-    except ValidationError:
-        return False
-    return True
+def _lost(cls: type[Part], settings: dict[str, Any]) -> list[str]:
+    """The settings that a type does not take, one by one or together, in their order."""
+    unavoidable = {problem.message for problem in part_problems(cls, {})}
+
+    def faults(names: list[str]) -> int:
+        found = part_problems(cls, {name: settings[name] for name in names})
+        return sum(1 for problem in found if problem.message not in unavoidable)
+
+    kept = list(settings)
+    while faults(kept):
+        kept = min(([name for name in kept if name != other] for other in reversed(kept)), key=faults)
+    return [name for name in settings if name not in kept]

@@ -19,7 +19,7 @@ from engine.recipe.edits import MISSING, Edit
 from engine.recipe.paths import child
 from engine.recipe.problem import Problem
 from engine.recipe.reader import Entry, Node, Tree
-from engine.recipe.scalars import NumberTooLong, plain_value
+from engine.recipe.scalars import NumberTooLong, plain_value, write_flow
 from engine.recipe.schema import Recipe
 from engine.recipe.words import allows_none, expected, listed, members, shown
 
@@ -54,6 +54,15 @@ def validate(tree: Tree) -> tuple[Recipe | None, list[Problem]]:
     recipe = walk.model(Recipe, root, "", (1, 1), "the recipe")
     walk.problems.sort(key=_order)
     return (recipe if isinstance(recipe, Recipe) and not walk.problems else None), walk.problems
+
+
+def part_problems(cls: type[Part], settings: dict[str, Any]) -> list[Problem]:
+    """What is wrong with a part of this type and these settings, on its own."""
+    walk = _Walk()
+    node = reader.read(write_flow({**settings, "type": cls.type_name()})).root
+    if node is not None:
+        walk.part(cls, node, "", (1, 1))
+    return walk.problems
 
 
 def _order(problem: Problem) -> tuple[int, int]:
