@@ -46,10 +46,23 @@ def line(columns: npt.NDArray[np.int64], rows: Floats, width: int, height: int) 
     return spans(top, bottom, height)
 
 
+def between(columns: npt.NDArray[np.int64], top: Floats, bottom: Floats, width: int, height: int) -> Raster:
+    """Raster (height, width) of the area between two lines through points at ascending dot columns."""
+    finite = np.isfinite(top) & np.isfinite(bottom)
+    upper, lower = np.full(width, np.nan), np.full(width, np.nan)
+    if finite.any():
+        columns, top, bottom = columns[finite], top[finite], bottom[finite]
+        at = np.arange(int(columns[0]), int(columns[-1]) + 1)
+        upper[at] = np.clip(np.interp(at, columns, top), 0, height - 1)
+        lower[at] = np.clip(np.interp(at, columns, bottom), 0, height - 1)
+    return spans(upper, lower, height)
+
+
 def dither(raster: Raster) -> Raster:
-    """Every other dot, as a chessboard: a shade that a line stands out from."""
+    """One dot in four: a shade that a line stands out from."""
     height, width = raster.shape
-    found: Raster = raster & ((np.arange(height)[:, None] + np.arange(width)[None, :]) % 2 == 0)
+    row, column = np.arange(height)[:, None], np.arange(width)[None, :]
+    found: Raster = raster & (row % 2 == 0) & ((row // 2 + column) % 2 == 0)
     return found
 
 

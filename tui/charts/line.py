@@ -22,6 +22,7 @@ class LineChart(Canvas, can_focus=True):
         "chart--axis",
         "chart--train",
         "chart--validation",
+        "chart--shade",
         "chart--level",
         "chart--best",
         "chart--mark",
@@ -39,6 +40,7 @@ class LineChart(Canvas, can_focus=True):
         & > .chart--axis { color: $grid; }
         & > .chart--train { color: $train; }
         & > .chart--validation { color: $val; text-style: bold; }
+        & > .chart--shade { color: $train 40%; }
         & > .chart--level { color: $text-muted; }
         & > .chart--best { color: $success; text-style: bold; }
         & > .chart--mark { color: $accent; }

@@ -101,6 +101,7 @@ def _lines(
     drawn: Drawn,
 ) -> None:
     total = np.zeros((height, width), np.uint16)
+    shade = np.zeros((height, width), np.uint16)
     owner = np.full((height, width), -1, np.int64)
     last_row = 4 * height - 1
 
@@ -114,13 +115,16 @@ def _lines(
             continue
         raster = braille.line(at, rows(mean), 2 * width, 4 * height)
         if trace.band:
-            top, bottom = np.full(2 * width, np.nan), np.full(2 * width, np.nan)
-            top[at] = np.clip(rows(high), 0, last_row)
-            bottom[at] = np.clip(rows(low), 0, last_row)
-            raster |= braille.dither(braille.spans(top, bottom, 4 * height))
+            top, bottom = rows(high), rows(low)
+            shade |= braille.cells(braille.dither(braille.between(at, top, bottom, 2 * width, 4 * height)))
         bits = braille.cells(raster)
         total |= bits
         owner[bits > 0] = index
+    # A cell has one colour, so the shade keeps out of the cells of lines.
+    for y, text in enumerate(braille.text(np.where(total > 0, 0, shade))):
+        line, styles = grid.cells[1 + y], grid.styles[1 + y]
+        for x in np.flatnonzero((shade[y] > 0) & (total[y] == 0)).tolist():
+            line[GUTTER + x], styles[GUTTER + x] = text[x], "chart--shade"
     for y, text in enumerate(braille.text(total)):
         line, styles = grid.cells[1 + y], grid.styles[1 + y]
         for x in np.flatnonzero(total[y]).tolist():

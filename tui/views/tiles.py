@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from engine.history.history import History
+from engine.runs.journal import number as to_number
 from tui.charts.canvas import Canvas
 from tui.charts.grid import Grid
 from tui.charts.scale import number
 from tui.views.curves import clock, latest, metric_names, title_of, value_of
 from tui.views.state import Words
 
-WIDTH = 14
-"""Cells of a tile."""
+LEAST = 8
+"""Cells that a value has at the least."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,11 @@ def tiles(history: History) -> list[Tile]:
     metrics = list(metric_names(history))
     rate = history.samples_per_second
     left = history.eta
+    # The mean over the last whole epoch, as everywhere; the steps tell only until there is one.
+    trained = history.epochs[-1].get("train_loss") if history.epochs else None
+    train = latest(history, "train_loss") if trained is None else to_number(trained)
     found = [
-        Tile("train loss", _loss(latest(history, "train_loss")), "tiles--train"),
+        Tile("train loss", _loss(train), "tiles--train"),
         Tile("val loss", _loss(latest(history, "val_loss")), "tiles--validation"),
         Tile(title_of(metrics[0]) if metrics else "metric", shown(metrics[0]) if metrics else "-"),
         Tile("learning rate", shown("lr")),
@@ -108,9 +112,14 @@ class Tiles(Canvas):
         self._state(grid)
         found = tiles(self.history)
         if grid.height >= 3:
-            for index, tile in enumerate(found[: max(1, grid.width // WIDTH)]):
-                grid.put(index * WIDTH, 1, tile.label[: WIDTH - 1], "tiles--label")
-                grid.put(index * WIDTH, 2, tile.value[: WIDTH - 1], tile.style)
+            x = 0
+            for tile in found:
+                width = max(len(tile.label), LEAST)
+                if x + width > grid.width and x:
+                    break
+                grid.put(x, 1, tile.label, "tiles--label")
+                grid.put(x, 2, tile.value[:width], tile.style)
+                x += width + 2
             return
         x = 0
         for tile in found:
