@@ -11,10 +11,10 @@ from pathlib import Path
 
 from engine.errors import UserError
 from engine.runs.commands import COMMANDS
-from engine.runs.journal import LOG, effective, read
+from engine.runs.journal import LOG, read
 from engine.runs.records import Json
 from engine.runs.storage import make_folder, refused, sync_folder, write_new
-from engine.runs.summary import LAUNCH, RunInfo, info, launch_options
+from engine.runs.summary import LAUNCH, RunInfo, info, launch_options, summarize
 
 RECIPE = "recipe.yaml"
 CHECKPOINTS = "checkpoints"
@@ -140,8 +140,8 @@ def effective_recipe(run_dir: Path, at_step: int | None = None) -> str:
         text = (run_dir / RECIPE).read_text(encoding="utf-8")
     except OSError as error:
         raise UserError(f"{run_dir.name} has no readable {RECIPE}: {error.strerror}") from error
-    for record in effective(read(run_dir)):
-        if record["type"] == "edited" and (at_step is None or record.get("step", 0) <= at_step):
+    for record in summarize(run_dir).edits:
+        if at_step is None or record.get("step", 0) <= at_step:
             text = apply_edits(text, tuple(edit_from_json(edit) for edit in record["edits"]))
     return text
 

@@ -8,6 +8,7 @@ skipped, and where it lies is reported. Readers stop at an incomplete line and l
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import math
 import os
@@ -174,9 +175,11 @@ class Journal:
         line = encode(written)
         try:
             if self._torn:
-                self._repair()
+                os.ftruncate(self._fd, self._size)
             self._torn = True
             write_all(self._fd, line)
+            if kind in SYNC_AT_ONCE or time.monotonic() - self._synced > SYNC_EVERY:
+                self._sync()
             self._torn = False
         except OSError as error:
             self._try_to_cut()
@@ -185,17 +188,20 @@ class Journal:
         self.seq, self.life = written["seq"], written["life"]
         if kind == "paused":
             self._time, self._since = self._now(), None
-        if kind in SYNC_AT_ONCE or time.monotonic() - self._synced > SYNC_EVERY:
-            self.sync()
         return written
 
     def sync(self) -> None:
-        """Make all appended records durable. Raises StorageError."""
-        self._synced = time.monotonic()
+        """Make all appended records durable. Raises StorageError, with ENOENT where the file has been deleted."""
         try:
-            os.fsync(self._fd)
+            self._sync()
         except OSError as error:
             raise refused(error, "syncing the journal", self.run_dir / LOG) from error
+
+    def _sync(self) -> None:
+        self._synced = time.monotonic()
+        os.fsync(self._fd)
+        if os.fstat(self._fd).st_nlink == 0:  # else a worker would write on into nothing
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
 
     def close(self) -> None:
         """Sync and close. The lock stays with its holder."""
@@ -240,11 +246,10 @@ class Journal:
             self.cut += size - end
         self._size = end
         self._torn = False
-        if self.seq == 0:
-            # a damaged line at the end has had a number of its own
-            self.seq = (last["seq"] if last else 0) + damaged
-            self.life = int(last.get("life", 1)) if last else 1
-            self._time = number(last.get("time", 0.0)) if last else 0.0
+        # a damaged line at the end has had a number of its own
+        self.seq = (last["seq"] if last else 0) + damaged
+        self.life = int(last.get("life", 1)) if last else 1
+        self._time = number(last.get("time", 0.0)) if last else 0.0
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ exists says nothing.
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import json
 import os
@@ -140,9 +139,9 @@ def probe(run_dir: Path) -> Liveness:
     try:
         try:
             fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
-                return "alive"
+        except BlockingIOError:
+            return "alive"
+        except OSError:
             return _by_process(read_holder(run_dir))
         fcntl.flock(fd, fcntl.LOCK_UN)
     finally:
@@ -200,11 +199,7 @@ def _adopt(run_dir: Path) -> int | None:
     if not text.isdigit():
         return None
     fd = int(text)
-    try:
-        mine, file = os.fstat(fd), (run_dir / LOCK).stat()
-    except OSError:
-        return None
-    if (mine.st_dev, mine.st_ino) != (file.st_dev, file.st_ino):
+    if not _same_file(fd, run_dir / LOCK):
         return None
     os.set_inheritable(fd, False)
     try:
@@ -216,24 +211,34 @@ def _adopt(run_dir: Path) -> int | None:
 
 
 def _take(run_dir: Path, retry: float) -> int:
-    try:
-        fd = os.open(run_dir / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE_FILE)
-        os.fchmod(fd, PRIVATE_FILE)
-    except OSError as error:
-        raise refused(error, "opening the run's lock", run_dir) from error
     deadline = time.monotonic() + retry
     while True:
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return fd
+            fd = os.open(run_dir / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE_FILE)
         except OSError as error:
-            if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
-                os.close(fd)
-                raise refused(error, "locking the run", run_dir) from error
-        if time.monotonic() >= deadline:
+            raise refused(error, "opening the run's lock", run_dir) from error
+        try:
+            os.fchmod(fd, PRIVATE_FILE)
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _same_file(fd, run_dir / LOCK):
+                return fd
+            os.close(fd)  # the file was removed in between: what we locked is nobody's lock
+        except BlockingIOError as error:
             os.close(fd)
-            raise Held(run_dir, read_holder(run_dir))
-        time.sleep(0.02)
+            if time.monotonic() >= deadline:
+                raise Held(run_dir, read_holder(run_dir)) from error
+            time.sleep(0.02)
+        except OSError as error:
+            os.close(fd)
+            raise refused(error, "locking the run", run_dir) from error
+
+
+def _same_file(fd: int, path: Path) -> bool:
+    try:
+        mine, there = os.fstat(fd), path.stat()
+    except OSError:
+        return False
+    return (mine.st_dev, mine.st_ino) == (there.st_dev, there.st_ino)
 
 
 def _now() -> str:

@@ -4,6 +4,7 @@ import errno
 import json
 import math
 import os
+import resource
 import zlib
 from pathlib import Path
 from typing import Any
@@ -95,7 +96,7 @@ def test_a_null_that_says_something_is_written(journal: Journal) -> None:
 
 def test_cut_at_every_byte_then_appended_to(run_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fsync", lambda _: None)  # a cut by a crash, and a thousand of them
-    written = write(run_dir, [step(n, note="ü\n") for n in range(1, 13)])
+    written = write(run_dir, [step(n, note="ü\n") for n in range(1, 7)])
     path = run_dir / LOG
     whole = path.read_bytes()
     ends = [i + 1 for i, byte in enumerate(whole) if byte == 10]
@@ -289,6 +290,64 @@ def test_a_tail_that_could_not_be_cut_is_cut_before_the_next_append(
     assert not (run_dir / LOG).read_bytes().endswith(b"\n")
     second = journal.append(step(2))
     assert read(run_dir) == [first, second]
+
+
+def test_a_record_that_cannot_be_synced_is_taken_back(
+    journal: Journal, run_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: int) -> None:
+        raise OSError(errno.EIO, "no")
+
+    checkpoint = Checkpoint(step=1, path="p", manifest_sha="s", best=False)
+    for cut in (True, False):  # where even that fails, before the next append
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fsync", refuse)
+            if not cut:
+                patch.setattr(os, "ftruncate", refuse)
+            with pytest.raises(StorageError):
+                journal.append(checkpoint)
+        assert len(read(run_dir)) == (0 if cut else 2)
+        added = journal.append(checkpoint)
+        assert read(run_dir)[-1] == added and not Tail(run_dir).damage
+    assert [record["seq"] for record in read(run_dir)] == [1, 2]
+
+
+def test_a_deleted_journal_is_noticed(journal: Journal, run_dir: Path) -> None:
+    (run_dir / LOG).unlink()
+    with pytest.raises(StorageError, match="the folder is gone") as caught:
+        journal.append(Paused(step=1))
+    assert caught.value.code == errno.ENOENT
+
+
+@pytest.mark.parametrize("extra", [0, 1, 13, 60, 119, 120, 121, 200])
+def test_a_real_limit_on_the_files_size(run_dir: Path, extra: int) -> None:
+    """The kernel itself writes short and then refuses; what was whole before stays whole."""
+    written = write(run_dir, [step(1)])
+    before = (run_dir / LOG).stat().st_size
+    child = os.fork()
+    if child == 0:
+        try:
+            with Lock.acquire(run_dir) as lock:
+                journal = Journal.open(run_dir, lock)
+                hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+                resource.setrlimit(resource.RLIMIT_FSIZE, (before + extra, hard))
+                refused = 0
+                for n in range(2, 5):
+                    try:
+                        journal.append(step(n))
+                    except StorageError as error:
+                        refused += error.code == errno.EFBIG
+                resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+                journal.append(step(9, refused=refused))
+            os._exit(0)
+        except BaseException:
+            os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    tail = Tail(run_dir)
+    records = tail.poll()
+    assert not tail.damage and records[0] == written[0]
+    assert [record["seq"] for record in records] == list(range(1, len(records) + 1))
+    assert records[-1]["step"] == 9 and records[-1]["refused"] == 5 - len(records) >= 1
 
 
 def test_what_matters_is_synced_at_once_and_the_rest_soon(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -152,6 +152,48 @@ def test_resume_gives_a_new_life_and_keeps_what_it_does_not_change(tmp_path: Pat
     assert state_of(run_dir) == "preparing"
 
 
+RESUMER = """
+import sys
+from pathlib import Path
+from engine.runs import launch
+from engine.runs.lock import Held
+launch.WORKER = "small_worker"
+sys.stdin.readline()
+try:
+    print(launch.resume_run(Path(sys.argv[1]), launch.Options(argv=(sys.argv[2],))), flush=True)
+except Held:
+    print("held", flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_of_several_who_resume_at_once_one_does(tmp_path: Path) -> None:
+    run_dir = create(tmp_path / "runs", "digits", "train", "", {})
+    several = [
+        subprocess.Popen(
+            [sys.executable, "-c", RESUMER, str(run_dir), str(n)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for n in range(4)
+    ]
+    for process in several:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    answers = [process.stdout.readline().strip() for process in several if process.stdout is not None]
+    worker = about(run_dir)
+    winner = answers.index(str(worker["pid"]))
+    assert sorted(answers) == sorted(["held"] * 3 + [answers[winner]])
+    assert worker["launch"]["argv"] == [str(winner)]
+    (run_dir / "stop").touch()
+    for process in several:
+        process.communicate("\n")
+    until(lambda: probe(run_dir) == "dead")
+    assert [record["type"] for record in read(run_dir)] == ["started", "finished"]
+
+
 OWNER = """
 import sys
 from pathlib import Path

@@ -151,6 +151,36 @@ def test_the_file_is_private_and_stays(run_dir: Path) -> None:
     assert (run_dir / LOCK).stat().st_ino == before.st_ino
 
 
+def test_a_lock_file_that_is_removed_while_it_is_taken_locks_nothing(
+    run_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = fcntl.flock
+    calls = []
+
+    def removed_first(fd: int, how: int) -> None:
+        calls.append(how)
+        if len(calls) == 1:
+            (run_dir / LOCK).unlink()
+        real(fd, how)
+
+    monkeypatch.setattr(module.fcntl, "flock", removed_first)
+    with Lock.acquire(run_dir, retry=0):
+        assert len(calls) == 2
+        assert probe(run_dir) == "alive"
+
+
+def test_a_run_that_one_may_not_lock_says_so(run_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for code, words in ((13, "permission denied"), (30, "read-only"), (37, "knows no locks")):
+
+        def refuse(*_: object, code: int = code) -> None:
+            raise OSError(code, os.strerror(code))
+
+        with monkeypatch.context() as patch:
+            patch.setattr(*((module.fcntl, "flock") if code == 37 else (module.os, "open")), refuse)
+            with pytest.raises(StorageError, match=words):
+                Lock.acquire(run_dir)
+
+
 def test_a_run_without_a_lock_is_dead_and_a_lock_in_the_writing_has_no_holder(run_dir: Path) -> None:
     assert probe(run_dir) == "dead" and read_holder(run_dir) is None
     (run_dir / LOCK).write_text('{"host": "a", "pi')
