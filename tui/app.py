@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
-from textual import on
+from textual import events, on
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
@@ -43,6 +43,7 @@ from tui.workbench.session import Session
 from tui.workbench.side_bar import SideBar, refresh
 from tui.workbench.tab import Tab
 from tui.workbench.theme import DARK, LIGHT
+from tui.workbench.type_ahead import KeyDone, TypeAhead
 
 T = TypeVar("T")
 POLL = 0.1
@@ -84,6 +85,7 @@ class Workbench(App[int], inherit_bindings=False):
         self._seen: dict[str, int] = {}
         """By tab: the version that its view was told."""
         self._ticks = 0
+        self._type_ahead = TypeAhead(self, super().on_event)
         self._filters.append(CleanFilter())
         self.register_theme(DARK)
         self.register_theme(LIGHT)
@@ -274,6 +276,17 @@ class Workbench(App[int], inherit_bindings=False):
                 self.do("file.conflict", tab)
 
     # Keys and clicks
+
+    async def on_event(self, event: events.Event) -> None:
+        """Textual's entry for events: a key waits for the one before it."""
+        if isinstance(event, events.Key) and not event.is_forwarded:
+            await self._type_ahead.add(event)
+        else:
+            await super().on_event(event)
+
+    def on_key_done(self, message: KeyDone) -> None:
+        """A key has been dealt with."""
+        self._type_ahead.done(message.number)
 
     def do(self, id: str, *arguments: object) -> None:
         """Do an action: a key of the table, or one of the functions beside them that take arguments."""

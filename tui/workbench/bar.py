@@ -90,7 +90,7 @@ class Bar(Widget):
             placed.append((x, cell))
             x += cell_len(cell.text)
         right = list(self._right)
-        while right and sum(cell_len(cell.text) for cell in right) > self.size.width - x:
+        while right and sum(cell_len(cell.text) for cell in right) > self.size.width - x - 2:
             right.pop()
         x = self.size.width - sum(cell_len(cell.text) for cell in right)
         for cell in right:

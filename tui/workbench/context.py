@@ -88,6 +88,8 @@ class Context:
     @property
     def title(self) -> str:
         """What the side bar names: `digits.yaml`, or `run 7f3a, live`."""
+        if self.run is not None and self.run.replayed:
+            return f"replay of {self.run.short}"
         if self.run is not None:
             return f"run {self.run.short}, {'live' if self.run.alive else self.run.history.state}"
         if self.document is not None and self.document.path is not None:
@@ -115,6 +117,8 @@ class Context:
         """Why a field cannot be changed here, in a few words; "" where it can. `live` is the field's own property."""
         if self.run is None:
             return ""
+        if self.run.replayed:
+            return "a replay"
         if not self.run.alive:
             return "ended: fork to change"
         return "" if live else "fork to change"

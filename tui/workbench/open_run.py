@@ -29,6 +29,9 @@ _SHORT = re.compile(r"-([0-9a-f]{4})$")
 class OpenRun:
     """A run of an editor tab. `poll` is the one method that reads; everything else tells what was read."""
 
+    replayed = False
+    """Whether this is a recording that is being played."""
+
     def __init__(self, run_dir: Path) -> None:
         self.run_dir = run_dir
         self.attached = AttachedRun(run_dir)
@@ -37,6 +40,7 @@ class OpenRun:
         self.name = str(launch_options(run_dir).get("name") or run_dir.name)
         self.sent: dict[str, str] = {}
         """Commands of ours, by id, that may yet be refused: their verbs."""
+        self._starting = False
         self._looked = -PROBE_EVERY
         self._text: str | None = None
         self._log_at = 0
@@ -76,10 +80,16 @@ class OpenRun:
         looked = now - self._looked >= PROBE_EVERY
         if looked:
             self._looked = now
-            self.alive = self.attached.alive()
+            lives = self.attached.alive()
         elif self.settled:
             return []
+        else:
+            lives = self.alive
         records = self.attached.poll()
+        if self.history.finished is None:
+            self._starting = False
+        # A worker that has said its last word is as good as gone, unless it is the next life's.
+        self.alive = lives and (self.history.finished is None or self._starting)
         if looked and not self.alive and self.history.finished is None:
             last = inferred_finish(self.run_dir)
             if last is not None:
@@ -88,7 +98,8 @@ class OpenRun:
         return records
 
     def look_now(self) -> None:
-        """Let the next poll look at the worker at once: it was just started."""
+        """Let the next poll look at the worker at once: it was just started, or ended."""
+        self._starting = True
         self._looked = -PROBE_EVERY
 
     def log_lines(self) -> list[str]:
@@ -140,6 +151,8 @@ class OpenRun:
 class ReplayedRun(OpenRun):
     """A run's journal, read at the pace at which it was written, or at any other. Trains nothing."""
 
+    replayed = True
+
     def __init__(self, run_dir: Path, speed: float | None = 1.0) -> None:
         super().__init__(run_dir)
         self._history = History()
@@ -147,6 +160,7 @@ class ReplayedRun(OpenRun):
         self._at = 0
         self._clock = 0.0
         self._last: float | None = None
+        self.alive = True
         self.speed = speed
         """Times as fast as recorded; None: as fast as can be."""
         self.playing = True
@@ -189,6 +203,8 @@ class ReplayedRun(OpenRun):
         due = self._waiting[start : self._at]
         if due:
             self._history.feed(due)
+        # For who looks on, a recording is alive until its last record.
+        self.alive = not self.at_end
         return due
 
     @property
@@ -199,7 +215,7 @@ class ReplayedRun(OpenRun):
     def rewind(self) -> None:
         """Back to the start, playing."""
         self._history = History()
-        self._at, self._clock, self.playing = 0, 0.0, True
+        self._at, self._clock, self.playing, self.alive = 0, 0.0, True, True
 
     def log_lines(self) -> list[str]:
         """Nothing: the worker's words have no times."""

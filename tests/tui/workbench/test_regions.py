@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from textual import events
 
 from tests.tui.workbench.conftest import RECIPE, Open, app_of, press, record_run, settle, status, text, until
 from tui.keymap import ACTIONS
@@ -207,3 +208,19 @@ async def test_both_themes_and_no_colour_paint(workbench: Open, folder: Path, mo
         for keys in ("gm", "gd", "go", "gr", "ge", "T"):
             await press(pilot, *keys)
         assert "goodfit" in text(pilot)
+
+
+async def test_what_is_typed_at_once_means_what_it_says(workbench: Open) -> None:
+    async with workbench() as pilot:
+        app = app_of(pilot)
+        for key in ("g", "d", "colon", *"keys", "enter"):
+            app.post_message(events.Key(key, ":" if key == "colon" else key if len(key) == 1 else None))
+        await until(pilot, lambda: isinstance(app.screen, KeysScreen))
+        assert app.side_bar.room == "data"
+        await press(pilot, "escape")
+        for key in ("g", "t", *"abc", "escape", "u"):
+            app.post_message(events.Key(key, key if len(key) == 1 else None))
+        view = app.view
+        assert isinstance(view, RecipeView)
+        await until(pilot, lambda: view.editor.read_only and len(app.session.active.context.document._undone) == 1)  # type: ignore[union-attr]
+        assert view.editor.text == RECIPE
