@@ -67,7 +67,7 @@ def unknown(word: str) -> UserError:
 def run(argv: list[str]) -> int:
     """Run one verb and return the exit code. No traceback gets out."""
     prepare_streams()
-    signal.signal(signal.SIGTERM, terminate)
+    before = signal.signal(signal.SIGTERM, terminate)
     try:
         with cli.make_context("goodfit", list(argv)) as context:  # click's own main would swallow a broken pipe
             code = cli.invoke(context)
@@ -93,6 +93,8 @@ def run(argv: list[str]) -> int:
         return broken_pipe()
     except Exception as error:
         return unexpected(error, argv)
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class Terminated(BaseException):

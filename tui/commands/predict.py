@@ -20,13 +20,14 @@ from tui.commands.options import PATH, json_lines, runs_folder, several
 @several(runs_folder, json_lines)
 def command(run: str, data: Path, out: Path | None, runs: Path | None, as_json: bool) -> int:
     """Write predictions of a run's best epoch for every row of a file, as CSV, with probabilities for classes."""
+    from tui.commands.new import near_files
     from tui.commands.output import emit, narrate
     from tui.commands.run_target import find_run
 
     if as_json and out is None:
         raise UserError("--json needs --out FILE", "the predictions themselves are a CSV")
     if not data.exists():
-        raise UserError(f"there is no file {data}")
+        raise UserError(f"there is no file {data}", near_files(data))
     run_dir = find_run(run, runs)
     if out is not None:
         rows = predict(run_dir, data, out)

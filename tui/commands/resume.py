@@ -36,6 +36,7 @@ def command(run: str, sets: tuple[str, ...], test: bool, detach: bool, runs: Pat
         raise UserError(f"{run_dir.name} belongs to another machine that has gone quiet", "resume it there")
     tail, seq = Tail.at_end(run_dir), last_seq(run_dir)
     asked: list[dict[str, Any]] = [edit_to_json(edit) for edit in edits]
+    refuse_bad_edits(run_dir, edits)
     if probe(run_dir) == "alive":
         if test:
             raise UserError("--test: the paused worker was started without it", f"at the end: goodfit test {run}")
@@ -43,21 +44,31 @@ def command(run: str, sets: tuple[str, ...], test: bool, detach: bool, runs: Pat
         if code:
             return code
     else:
-        refuse_bad_edits(run_dir, edits)
         argv = ("goodfit", *sys.argv[1:])
         resume_run(run_dir, Options(argv=argv, test=test, owner=not detach), asked)
     return started(run_dir, as_json, after=seq) if detach else train_to_the_end(run_dir, as_json, tail=tail)
 
 
 def go_on(run_dir: Path, edits: list[dict[str, Any]]) -> int:
-    """Change a paused worker's settings and let it go on; returns an exit code."""
-    from engine.runs.commands import request
+    """Change a paused worker's settings and let it go on; returns an exit code.
+
+    Both commands are left at once: a worker that was paused between an epoch's last step and its validation takes
+    edits only when it goes on.
+    """
+    from engine.runs.commands import EFFECTS, NoAnswer, send, wait
+    from engine.runs.journal import Tail
     from tui.commands.cli import BAD_INPUT
     from tui.commands.output import complain
 
-    asks: list[tuple[str, dict[str, Any]]] = [("set", {"edits": edits})] if edits else []
-    for verb, fields in [*asks, ("resume", {})]:
-        records = request(run_dir, verb, **fields)
+    tails = Tail.at_end(run_dir), Tail.at_end(run_dir)
+    sent = [("set", send(run_dir, "set", edits=edits))] if edits else []
+    sent.append(("resume", send(run_dir, "resume")))
+    for (verb, id), tail in zip(sent, tails, strict=False):
+        try:
+            records = wait(run_dir, id, {EFFECTS[verb]}, tail=tail)
+        except NoAnswer as error:
+            complain("error", error.message, error.hint)
+            return 1
         if records[-1]["type"] == "command_refused":
             complain("error", f"refused: {records[-1].get('reason')}")
             return BAD_INPUT

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from engine.errors import UserError
 from tui.commands.options import PATH, json_lines, runs_folder, several
 
 
@@ -17,10 +18,13 @@ from tui.commands.options import PATH, json_lines, runs_folder, several
 def command(run: str, data: Path | None, runs: Path | None, as_json: bool) -> int:
     """Measure the best epoch of a run on its test part (a look that is counted), or on a file."""
     from tui.commands.child import ToolFailed, run_tool
+    from tui.commands.new import near_files
     from tui.commands.output import emit, narrate, say
     from tui.commands.run_target import find_run
     from tui.printer import scalars, show_number
 
+    if data is not None and not data.exists():
+        raise UserError(f"there is no file {data}", near_files(data))
     run_dir = find_run(run, runs)
     result: dict[str, Any] | None = None
     for row in run_tool("evaluate", ["test", str(run_dir), *([str(data.absolute())] if data else [])]):

@@ -16,14 +16,14 @@ def goodfit(tmp_path: Path) -> Iterator[Goodfit]:
     end_workers(tmp_path)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Goodfit]:
     """The command line in a folder with one finished run of three epochs, to be read and not changed."""
-    folder = tmp_path_factory.mktemp("trained")
-    goodfit = Goodfit(folder)
-    goodfit("train", "iris.yaml", "--test")
+    goodfit = Goodfit(tmp_path_factory.mktemp("trained"))
+    done = goodfit.process("train", "iris.yaml", "--test", "--json")
+    (goodfit.folder / "printed.jsonl").write_text(done.stdout)
     yield goodfit
-    end_workers(folder)
+    end_workers(goodfit.folder)
 
 
 def end_workers(folder: Path) -> None:

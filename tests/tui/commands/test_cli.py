@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.tui.commands.goodfit import Goodfit
+from tests.tui.commands.goodfit import MAIN, Goodfit
 from tui.commands.cli import run
 from tui.commands.verbs import LATER, VERBS
 
 
 def test_help_lists_every_verb(goodfit: Goodfit) -> None:
-    words = goodfit("--help", torch=False).stdout
+    words = goodfit("--help").stdout
     assert all(f"\n  {verb} " in words for verb in VERBS)
 
 
@@ -78,7 +78,7 @@ def test_what_nobody_foresaw_is_one_line_and_a_file(goodfit: Goodfit) -> None:
         "d.list_runs = broken\nsys.exit(cli.run(['runs']))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=goodfit.folder, env=goodfit.env, check=False
+        [sys.executable, "-P", "-c", code], capture_output=True, text=True, cwd=goodfit.folder, check=False
     )
     assert done.returncode == 1 and done.stdout == ""
     assert "Traceback" not in done.stderr and "\x1b" not in done.stderr and "RuntimeError" in done.stderr
@@ -90,8 +90,8 @@ def test_what_nobody_foresaw_is_one_line_and_a_file(goodfit: Goodfit) -> None:
 def test_a_closed_pipe_is_quiet(goodfit: Goodfit) -> None:
     reader, writer = os.pipe()
     os.close(reader)
-    command = goodfit.command("schema")
-    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, env=goodfit.env, check=False)
+    command = [sys.executable, "-P", "-c", MAIN, "schema"]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, check=False)
     os.close(writer)
     assert done.stderr == b"" and done.returncode == 141
 

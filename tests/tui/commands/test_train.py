@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-from pathlib import Path
 
 import pytest
 
@@ -15,6 +14,9 @@ from engine.runs.json_schema import check_record
 from engine.runs.lock import probe
 from engine.runs.summary import state_of
 from tests.tui.commands.goodfit import Goodfit, eventually, kinds, objects
+from tui.commands.attach import train_to_the_end
+from tui.commands.follow import Outcome
+from tui.commands.requirements import judge, read_requirements
 
 LONG = ("--set", "train.epochs=1000000")
 
@@ -31,24 +33,24 @@ def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     return process.returncode, out, err
 
 
-def test_the_records_of_a_run(goodfit: Goodfit) -> None:
-    records = goodfit.json("train", "iris.yaml", "--test")
+def test_the_records_of_a_run(trained: Goodfit) -> None:
+    records = objects((trained.folder / "printed.jsonl").read_text())
     found = kinds(records)
     assert found[0] == "started" and found[-1] == "finished" and found.count("epoch") == 3
     assert found.index("data") < found.index("plan") < found.index("epoch")
     assert [problem for record in records for problem in check_record(record)] == []
     assert [record["seq"] for record in records] == list(range(1, len(records) + 1))
-    assert records == read(goodfit.run_dir())
+    assert records == read(trained.run_dir())
     finished = records[-1]
     assert finished["reason"] == "completed" and set(finished["test"]) == {"test_loss", "test_accuracy"}
-    assert state_of(goodfit.run_dir()) == "completed"
+    assert state_of(trained.run_dir()) == "completed"
 
 
 def test_watch_and_replay_give_the_same_records(trained: Goodfit) -> None:
     recorded = read(trained.run_dir())
     assert trained.json("watch", "last") == recorded
-    assert trained.json("watch", "iris", "--from", "4", torch=False) == recorded[3:]
-    assert trained.json("replay", "last", "--headless", "--speed", "max", torch=False) == recorded
+    assert trained.json("watch", "iris", "--from", "4") == recorded[3:]
+    assert trained.json("replay", "last", "--headless", "--speed", "max") == recorded
 
 
 def test_plain_lines_where_stdout_is_no_terminal(trained: Goodfit) -> None:
@@ -59,10 +61,19 @@ def test_plain_lines_where_stdout_is_no_terminal(trained: Goodfit) -> None:
     assert "┤" in words, "the curves"
 
 
-def test_detached_it_prints_started_and_goes_on(goodfit: Goodfit) -> None:
-    records = goodfit.json("train", "iris.yaml", "--detach")
-    assert kinds(records) == ["started"]
-    assert goodfit.json("watch", "last")[-1]["reason"] == "completed"
+def test_a_detached_run_goes_on_without_anybody(goodfit: Goodfit) -> None:
+    (started,) = goodfit.json("train", "iris.yaml", *LONG, "--detach")
+    assert started["type"] == "started" and started["pid"] != os.getpid()
+    process = goodfit.start("watch", "last", "--json")
+    assert process.stdout is not None
+    assert json.loads(process.stdout.readline()) == started
+    process.send_signal(signal.SIGINT)
+    code, out, _ = finish(process)
+    assert code == 0 and "finished" not in kinds(objects(out)), "^C only detaches"
+    assert probe(goodfit.run_dir()) == "alive"
+    (killed,) = goodfit.json("stop", "last", "--kill")
+    assert killed == {"type": "finished", "reason": "killed", "inferred": True}
+    assert state_of(goodfit.run_dir()) == "failed"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -114,24 +125,13 @@ def test_the_owners_death_stops_the_worker(goodfit: Goodfit) -> None:
 def test_a_stop_from_elsewhere_is_exit_0(goodfit: Goodfit) -> None:
     process = goodfit.start("train", "iris.yaml", *LONG)
     reaches_epoch(goodfit)
-    assert kinds(goodfit.json("stop", "last", torch=False)) == ["command_accepted", "finished"]
+    assert kinds(goodfit.json("stop", "last")) == ["command_accepted", "finished"]
     assert finish(process)[0] == 0
 
 
-def test_interrupting_watch_only_detaches(goodfit: Goodfit) -> None:
-    goodfit("train", "iris.yaml", *LONG, "--detach")
-    process = goodfit.start("watch", "last", "--json")
-    assert process.stdout is not None
-    assert json.loads(process.stdout.readline())["type"] == "started"
-    process.send_signal(signal.SIGINT)
-    code, out, _ = finish(process)
-    assert code == 0 and "finished" not in kinds(objects(out))
-    assert probe(goodfit.run_dir()) == "alive"
-
-
-def test_a_life_that_breaks_is_exit_1(goodfit: Goodfit) -> None:
-    done = goodfit("train", "iris.yaml", "--set", "optimizer={type: SGD, lr: 1e30}", "--json", code=1)
-    assert objects(done.stdout)[-1]["reason"] == "non_finite"
+def test_a_life_that_breaks_is_exit_1_whatever_is_required(goodfit: Goodfit) -> None:
+    breaks = ("--set", "optimizer={type: SGD, lr: 1e30}", "--require", "val_loss < 0")
+    assert goodfit.json("train", "iris.yaml", *breaks, code=1)[-1]["reason"] == "non_finite"
     assert goodfit.json("watch", "last", code=1)[-1]["reason"] == "non_finite"
 
 
@@ -156,15 +156,15 @@ def test_bad_input_is_exit_2_before_any_run(goodfit: Goodfit, arguments: tuple[s
     assert not (goodfit.folder / "runs").exists()
 
 
-def test_a_requirement_that_is_not_met_is_exit_3(goodfit: Goodfit) -> None:
-    done = goodfit("train", "iris.yaml", "--require", "val_loss < 0", "--require", "train_loss > 0", code=3)
-    assert "val_loss < 0" in done.stderr and "train_loss > 0" not in done.stderr
+def test_a_requirement_that_is_not_met_is_exit_3(trained: Goodfit, capsys: pytest.CaptureFixture[str]) -> None:
+    required = read_requirements(["val_loss < 0", "train_loss > 0", "test_loss > 0"])
+    assert train_to_the_end(trained.run_dir(), True, requirements=required) == 3
+    err = capsys.readouterr().err
+    assert "val_loss < 0" in err and "train_loss" not in err and "test_loss" not in err
+    assert train_to_the_end(trained.run_dir(), True, requirements=required[1:]) == 0
 
 
 def test_findings_that_stay_open_fail_a_run() -> None:
-    from tui.commands.follow import Outcome
-    from tui.commands.requirements import judge
-
     outcome = Outcome()
     for record in (
         {"type": "finding", "rule": "overfitting", "severity": "warning", "epoch": 3, "step": 30},
@@ -178,11 +178,3 @@ def test_findings_that_stay_open_fail_a_run() -> None:
     assert not judge(outcome.finished, outcome.findings.values(), [], "error")
     outcome.note({"type": "resumed", "from_step": 20})
     assert outcome.findings == {} and outcome.finished is None
-
-
-def test_a_folder_named_engine_does_not_shadow_ours(goodfit: Goodfit) -> None:
-    for name in ("engine", "tui", "torch"):
-        folder: Path = goodfit.folder / name
-        folder.mkdir()
-        (folder / "__init__.py").write_text("raise SystemExit('shadowed')")
-    goodfit("train", "iris.yaml", "--set", "train.epochs=1")

@@ -1,0 +1,84 @@
+"""Verbs that change a run or a recipe: set, pause, resume, checkpoint, stop, fork."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from engine.runs.journal import read
+from engine.runs.lock import probe
+from engine.runs.summary import state_of
+from tests.tui.commands.goodfit import RECIPE, Goodfit, eventually, kinds
+
+
+def test_a_run_is_led_through_its_life(goodfit: Goodfit) -> None:
+    goodfit("train", "iris.yaml", "--set", "train.epochs=1000000", "--detach")
+    run_dir = goodfit.run_dir()
+    eventually(lambda: "epoch" in kinds(read(run_dir)))
+
+    accepted, edited = goodfit.json("set", "last", "optimizer.lr=3e-4")
+    assert kinds([accepted, edited]) == ["command_accepted", "edited"] and edited["id"] == accepted["id"]
+    assert edited["edits"][0]["value"] == 3e-4 and edited["step"] > 0
+    assert (goodfit.folder / "iris.yaml").read_text() == RECIPE, "a live edit never writes the file"
+
+    accepted, saved = goodfit.json("checkpoint", "last")
+    assert kinds([accepted, saved]) == ["command_accepted", "checkpoint"] and (run_dir / saved["path"]).is_dir()
+
+    (refused,) = goodfit.json("set", "last", "model.layers.0.out_features=9", code=2)
+    assert refused["type"] == "command_refused" and refused["reason"]
+
+    assert kinds(goodfit.json("pause", "last")) == ["command_accepted", "paused"]
+    assert state_of(run_dir) == "paused"
+    assert kinds(goodfit.json("pause", "last", code=2)) == ["command_refused"]
+
+    (started,) = goodfit.json("resume", "last", "--detach", "--set", "optimizer.lr=1e-4")
+    assert started["type"] == "started" and state_of(run_dir) == "running"
+    assert "is running" in goodfit("resume", "last", code=2).stderr
+
+    assert kinds(goodfit.json("stop", "last")) == ["command_accepted", "finished"]
+    eventually(lambda: probe(run_dir) == "dead")
+    (refused,) = goodfit.json("stop", "last", code=2)
+    assert refused["type"] == "command_refused"
+    assert kinds(goodfit.json("stop", "last", "--kill", code=2)) == ["command_refused"]
+
+    lrs = [item["b"] for item in goodfit.json("diff", "iris.yaml", "last") if item["path"] == "optimizer.lr"]
+    assert lrs == [1e-4]
+    first_edit = next(record["step"] for record in read(run_dir) if record["type"] == "edited")
+    before = goodfit.json("show", "last", "--at", str(first_edit - 1))[0]["text"]
+    assert "lr: 1e-2" in before
+
+    epoch = max(record["epoch"] for record in read(run_dir) if record["type"] == "epoch")
+    records = goodfit.json("resume", "last", "--set", f"train.epochs={epoch + 2}")
+    assert kinds(records)[0] == "resumed" and records[-1]["reason"] == "completed"
+    assert state_of(run_dir) == "completed"
+
+
+def test_fork_starts_a_new_run(trained: Goodfit, tmp_path: Path) -> None:
+    goodfit = trained.copy(tmp_path)
+    source = goodfit.run_dir()
+    records = goodfit.json("fork", "last", "--epoch", "best", "--set", "train.epochs=5")
+    assert records[0]["type"] == "started" and records[0]["parent"] == {"run": source.name, "how": "fork", "step": 21}
+    assert records[-1]["reason"] == "completed" and goodfit.run_dir() != source
+    assert [record["epoch"] for record in records if record["type"] == "epoch"] == [4, 5]
+    assert "no checkpoint" in goodfit("fork", source.name, "--epoch", "99", code=2).stderr
+    assert "--epoch" in goodfit("fork", source.name, "--epoch", "none", code=2).stderr
+
+
+def test_set_on_a_file_touches_its_own_line_alone(goodfit: Goodfit) -> None:
+    (line,) = goodfit.json("set", "iris.yaml", "optimizer.lr=3e-4", "train.epochs=7")
+    assert line["type"] == "set" and line["file"] == "iris.yaml"
+    assert [(edit["path"], edit["value"]) for edit in line["edits"]] == [("optimizer.lr", 3e-4), ("train.epochs", 7)]
+    text = (goodfit.folder / "iris.yaml").read_text()
+    assert text == RECIPE.replace("1e-2", "3e-4").replace("epochs: 3", "epochs: 7")
+
+
+def test_set_on_a_file_is_all_or_nothing(goodfit: Goodfit) -> None:
+    done = goodfit("set", "iris.yaml", "optimizer.lr=3e-4", "model.layers.99.p=1", code=2)
+    assert "99" in done.stderr and (goodfit.folder / "iris.yaml").read_text() == RECIPE
+
+
+def test_a_setting_that_resume_cannot_take_starts_nothing(trained: Goodfit) -> None:
+    before = len(list((trained.folder / "runs").iterdir()))
+    done = trained("resume", "last", "--set", "train.epochs=many", code=2)
+    assert "train.epochs" in done.stderr or "epochs" in done.stderr
+    assert len(list((trained.folder / "runs").iterdir())) == before
+    assert state_of(trained.run_dir()) == "completed"
