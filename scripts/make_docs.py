@@ -23,7 +23,7 @@ FAMILIES = {
     "scheduler": (
         "Schedules",
         "For `scheduler`: a factor on `optimizer.lr`. Epochs count from 0, and from the end of the warm-up if there is"
-        " one. All but OneCycleLR take `warmup: {epochs: 1, start_factor: 0.1}`: a linear climb in front, step by step.",
+        " one. All but OneCycleLR take `warmup: {epochs: 1, start_factor: 0.1}`: a linear climb in front.",
     ),
     "augmentation": (
         "Augmentations",

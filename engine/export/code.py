@@ -98,7 +98,8 @@ def _setup(script: Script, recipe: Recipe, facts: Facts, device: str | None, thr
     if recipe.train.deterministic:
         script.use("import os")
         lines.append('os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # CUDA reads it at its first use')
-        lines.append("torch.use_deterministic_algorithms(True)")
+        lines.append('torch.set_deterministic_debug_mode("error")  # the same bits every time, or an error')
+        lines.append("torch.utils.deterministic.fill_uninitialized_memory = False")
     lines.append("torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False")
     return "\n".join(lines)
 

@@ -68,9 +68,18 @@ def _constants(script: Script, data: Data, found: Gathered, base: Path) -> None:
         chosen = found.roles.features
         kinds = {kind for _, kind in chosen}
         if kinds == {"number"}:
-            script.constant("NUMBERS", [name for name, _ in chosen])
+            _numbers(script, [name for name, _ in chosen])
         else:
             script.constant("FEATURES", dict(chosen))
+
+
+def _numbers(script: Script, names: list[str]) -> None:
+    """The number columns: those of an array are counted, others named."""
+    stem = names[0].removesuffix("0")
+    if len(names) > 8 and names == [f"{stem}{index}" for index in range(len(names))]:
+        script.constants.append(f'NUMBERS = [f"{stem}{{index}}" for index in range({len(names)})]')
+    else:
+        script.constant("NUMBERS", names)
 
 
 def _path(base: Path, name: str) -> str:
@@ -95,6 +104,8 @@ def _read(script: Script, data: Data, found: Gathered) -> None:
             script.use("import polars as pl")
     else:
         script.define(_read_arrays(script, data, found))
+    if kind in ("CSV", "Parquet") or any(column_.cells is not None for column_ in found.usable["main"].targets):
+        script.constant("BLANKS", column.BLANKS)
     script.use("import math")
     script.define(NUMBERS_OF)
     if data.missing == "drop" and kind in ("CSV", "Parquet"):
@@ -113,7 +124,7 @@ def read(path) -> dict[str, np.ndarray]:
     rows = [row for row in csv.reader(text.splitlines(keepends=True), delimiter=max(",;\\t", key=first.count)) if row]
     columns = {}
     for name, *cells in zip(*rows):
-        cells = [cell.strip() for cell in cells]
+        cells = [cell.strip(BLANKS) for cell in cells]
         columns[name.strip()] = np.array([None if cell in EMPTY else cell for cell in cells], dtype=object)
     return columns
 '''
@@ -126,7 +137,7 @@ def read(path) -> dict[str, np.ndarray]:
         if series.dtype.is_numeric():
             columns[series.name] = series.cast(pl.Float64).fill_null(math.nan).to_numpy().astype(np.float64)
         elif not series.dtype.is_nested() and series.dtype not in (pl.Binary, pl.Object):
-            cells = [None if cell is None else cell.strip() for cell in series.cast(pl.String).to_list()]
+            cells = [None if cell is None else cell.strip(BLANKS) for cell in series.cast(pl.String).to_list()]
             columns[series.name] = np.array([None if cell in EMPTY else cell for cell in cells], dtype=object)
     return columns
 '''
@@ -158,7 +169,7 @@ MISSING_IN_ARRAYS = '''
 def missing(cells: np.ndarray) -> np.ndarray:
     """Which entries of an array are missing."""
     if cells.dtype.kind in "US":
-        return np.array([str(cell).strip() in EMPTY for cell in cells])
+        return np.array([str(cell).strip(BLANKS) in EMPTY for cell in cells])
     return np.isnan(cells) if cells.dtype.kind == "f" else np.zeros(len(cells), dtype=bool)
 '''
 
@@ -233,9 +244,9 @@ def _target(script: Script, data: Data, found: Gathered) -> None:
     elif data.source.type_name() in ("CSV", "Parquet"):
         name = "cells.tolist()"
     elif goal["classes"] == ["false", "true"]:
-        name = "[name.strip().lower() for name in cells.astype(str).tolist()]"
+        name = "[name.strip(BLANKS).lower() for name in cells.astype(str).tolist()]"
     else:
-        name = "[name.strip() for name in cells.astype(str).tolist()]"
+        name = "[name.strip(BLANKS) for name in cells.astype(str).tolist()]"
     which = "of the second class: 1, else 0" if binary else "as its place in CLASSES"
     script.define(f'''
 def encode_target(cells: np.ndarray) -> np.ndarray:

@@ -20,7 +20,6 @@ POSITIONAL: dict[str, tuple[str, ...]] = {
     "Conv2d": ("in_channels", "out_channels", "kernel_size"),
     "MaxPool2d": ("kernel_size",),
     "AvgPool2d": ("kernel_size",),
-    "AdaptiveAvgPool2d": ("output_size",),
     "BatchNorm1d": ("num_features",),
     "BatchNorm2d": ("num_features",),
     "LayerNorm": ("normalized_shape",),
@@ -51,6 +50,27 @@ class Residual(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.layers(x) + self.shortcut(x)
+'''
+
+
+ADAPTIVE = '''
+class AdaptiveAvgPool2d(nn.AdaptiveAvgPool2d):
+    """PyTorch's layer; on a GPU, where it has no deterministic gradient, the same averages as two matrix products."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        height, width = (self.output_size,) * 2 if isinstance(self.output_size, int) else self.output_size
+        if not x.is_cuda or not torch.are_deterministic_algorithms_enabled() or height == width == 1:
+            return super().forward(x)
+        return averages(x.shape[-2], height, x) @ x @ averages(x.shape[-1], width, x).T
+
+
+def averages(size: int, bins: int, like: torch.Tensor) -> torch.Tensor:
+    """(bins, size): each row averages the values of one bin."""
+    rows = []
+    for index in range(bins):
+        start, end = index * size // bins, -(-(index + 1) * size // bins)
+        rows.append([1 / (end - start) if start <= place < end else 0.0 for place in range(size)])
+    return torch.tensor(rows, dtype=like.dtype, device=like.device)
 '''
 
 
@@ -143,5 +163,16 @@ def _residual(script: Script, layer: Layer, shape: Shape, init: Init | None, ind
     return f"Residual(\n{indent}    nn.Sequential(\n{inner}\n{indent}    ),\n{indent}    {shortcut},\n{indent})"
 
 
-EXPORTERS: dict[str, Callable[[Script, Layer, Shape, Init | None, str], str]] = {"Residual": _residual}
+def _adaptive(script: Script, layer: Layer, shape: Shape, init: Init | None, indent: str) -> str:
+    size = layer.torch_arguments(shape)["output_size"]
+    if size in (1, [1, 1]):
+        return f"nn.AdaptiveAvgPool2d({literal(size)})"
+    script.define(ADAPTIVE)
+    return f"AdaptiveAvgPool2d({literal(size)})"
+
+
+EXPORTERS: dict[str, Callable[[Script, Layer, Shape, Init | None, str], str]] = {
+    "Residual": _residual,
+    "AdaptiveAvgPool2d": _adaptive,
+}
 """Writers of the layers that no single torch call makes."""

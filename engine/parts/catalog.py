@@ -18,7 +18,7 @@ from pydantic.fields import FieldInfo as PydanticField
 from pydantic_core import PydanticUndefined
 
 from engine.errors import UserError
-from engine.parts.part import FieldInfo, Kind, Part, names
+from engine.parts.part import FieldInfo, Kind, Part, arrange, names
 
 MODULES = (
     "layers.linear",
@@ -63,6 +63,7 @@ def load() -> dict[str, str]:
                     f"the parts of {entry.value} cannot be loaded: {error}", "mend or uninstall that package"
                 ) from error
             _loaded[entry.name] = entry.dist.version if entry.dist else ""
+        arrange([f"engine.parts.{module}" for module in MODULES])
     return {name: version for name, version in _loaded.items() if name != "goodfit"}
 
 

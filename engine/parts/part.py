@@ -7,7 +7,7 @@ documentation, the built object and the exported code all come from here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
@@ -97,6 +97,15 @@ def part(cls: PartType) -> PartType:
         raise ValueError(f"{cls.family} {cls.type_name()} is declared twice")
     names[cls.type_name()] = cls
     return cls
+
+
+def arrange(modules: Sequence[str]) -> None:
+    """Order every family by the module of its parts, those of other modules last: an import somewhere else may have
+    come first."""
+    place = {module: index for index, module in enumerate(modules)}
+    for family, parts in _registry.items():
+        ordered = sorted(parts.items(), key=lambda item: place.get(item[1].__module__, len(place)))
+        _registry[family] = dict(ordered)
 
 
 def names(family: str) -> list[str]:

@@ -73,12 +73,12 @@ class AvgPool2d(Pooling):
 class AdaptiveAvgPool2d(Layer):
     """Averages an image down to a given size, whatever its size was; size 1 leaves one number a channel.
 
-    Shapes: (C, H, W) to (C, output_size, output_size).
+    Row i of the result averages rows floor(i H / output_size) up to ceil((i + 1) H / output_size); columns likewise.
+    Shapes: (C, H, W) to (C, output_size, output_size). `torch.nn.AdaptiveAvgPool2d`; on a GPU, where that has no
+    deterministic gradient, the same averages as two matrix products.
 
     Source: Lin, Chen and Yan, Network in network (global average pooling), arXiv:1312.4400.
     """
-
-    torch: ClassVar[str | None] = "torch.nn.AdaptiveAvgPool2d"
 
     output_size: Size = setting(1, help="size that comes out; one number, or [height, width]")
 

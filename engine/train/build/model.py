@@ -16,6 +16,7 @@ from engine.parts.part import Shape
 from engine.parts.stack import bind
 from engine.recipe.schema import Recipe
 from engine.train.build.initialisation import initialise
+from engine.train.build.pooling import SteadyAdaptiveAvgPool2d
 from engine.train.build.residual import ResidualBlock
 
 
@@ -86,7 +87,14 @@ def _projection(shape: Shape, result: Shape, stride: tuple[int, ...]) -> nn.Modu
     return nn.Conv2d(shape[0], result[0], 1, stride=(stride[0], stride[1]), bias=False)
 
 
-BUILDERS: dict[str, Callable[[Layer, Shape, Init | None], nn.Module]] = {"Residual": _residual}
+def _adaptive(layer: Layer, shape: Shape, init: Init | None) -> nn.Module:
+    return SteadyAdaptiveAvgPool2d(**layer.torch_arguments(shape))
+
+
+BUILDERS: dict[str, Callable[[Layer, Shape, Init | None], nn.Module]] = {
+    "Residual": _residual,
+    "AdaptiveAvgPool2d": _adaptive,
+}
 """Builders of the layers that no single torch call makes."""
 
 

@@ -36,12 +36,12 @@ def written(text: str, base: Path) -> tuple[str, Recipe, Prepared]:
 @contextlib.contextmanager
 def torch_as_it_was() -> Iterator[None]:
     """What a file sets in torch is set back."""
-    threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    threads, strict = torch.get_num_threads(), torch.get_deterministic_debug_mode()
     try:
         yield
     finally:
         torch.set_num_threads(threads)
-        torch.use_deterministic_algorithms(strict)
+        torch.set_deterministic_debug_mode(strict)
 
 
 def namespace(code: str) -> dict[str, Any]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -46,6 +48,15 @@ def test_loading_twice_changes_nothing() -> None:
     before = every_part()
     catalog.load()
     assert every_part() == before
+
+
+def test_the_order_does_not_depend_on_what_was_imported_first() -> None:
+    script = (
+        "import engine.parts.layers.residual, engine.parts.catalog as c, engine.parts.part as p; c.load();"
+        "print(p.names('layer')[0], p.names('layer')[-1])"
+    )
+    shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert shown.split() == ["Linear", "Residual"]
 
 
 @pytest.mark.parametrize("cls", PARTS, ids=lambda cls: f"{cls.family}-{cls.type_name()}")

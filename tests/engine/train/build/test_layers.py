@@ -14,6 +14,7 @@ from engine.parts.part import ShapeError, find, names
 from engine.parts.stack import bind
 from engine.recipe.schema import Model
 from engine.train.build.model import BUILDERS, build_layer, build_layers, call, count_parameters
+from engine.train.build.pooling import averages
 from tests.engine.parts import drawn
 
 catalog.load()
@@ -148,3 +149,11 @@ def test_two_layers_of_one_name_are_refused() -> None:
         residual(layers=twins)
     with pytest.raises(ValueError, match="two layers are called a"):
         Model(layers=twins)
+
+
+@settings(max_examples=40, deadline=None)
+@given(size=st.tuples(st.integers(1, 9), st.integers(1, 9)), bins=st.tuples(st.integers(1, 9), st.integers(1, 9)))
+def test_averages_as_matrix_products_equal_adaptive_pooling(size: tuple[int, int], bins: tuple[int, int]) -> None:
+    x = torch.rand(2, 3, *size, dtype=torch.float64)
+    expected = torch.nn.functional.adaptive_avg_pool2d(x, bins)
+    assert torch.allclose(averages(size[0], bins[0], x) @ x @ averages(size[1], bins[1], x).T, expected)
