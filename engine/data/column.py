@@ -17,6 +17,8 @@ from engine.data.errors import DataError
 
 EMPTY = ("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NAN", "-nan", "NULL", "null", "None", "?")
 """Cells that count as missing."""
+BLANKS = " \t\r\n\v\f\u00a0"
+"""White space that cells lose at both ends."""
 MOST_LEVELS = 100
 """A text column with more distinct values than this is free text or an id: ignored unless it is declared a category."""
 
@@ -55,13 +57,16 @@ class Column:
         """The cells as numbers. Raises DataError, naming the first row that holds something else or is infinite."""
         values = self.number
         if values is None:
-            for row, cell in enumerate(self.texts()):
-                if cell is not None and not is_number(cell):
-                    raise DataError(
-                        f"{where}column '{self.name}' should hold numbers, but row {row} (from 0) holds {cell[:40]!r}",
-                        "correct the cell or leave it empty, or set the column's type under data.columns",
-                        path,
-                    )
+            texts, read = self.texts(), _to_numbers(self.cells)
+            wrong = [row for row, number in enumerate(read.tolist()) if math.isnan(number) and texts[row] is not None]
+            if wrong:
+                more = f", and {len(wrong) - 1} more rows hold others" if len(wrong) > 1 else ""
+                raise DataError(
+                    f"{where}column '{self.name}' should hold numbers, but row {wrong[0]} (from 0) holds "
+                    f"{str(texts[wrong[0]])[:40]!r}{more}",
+                    "correct the cell or leave it empty, or set the column's type under data.columns",
+                    path,
+                )
             values = np.full(len(self), np.nan)
         infinite = np.isinf(values)
         if infinite.any():
@@ -85,13 +90,20 @@ def text_column(name: str, cells: Any) -> Column:
     """A column from a polars series of text, blanks and words for 'missing' not yet taken out."""
     import polars as pl
 
-    stripped = cells.str.strip_chars()
+    stripped = cells.str.strip_chars(BLANKS)
     stripped = pl.select(pl.when(stripped.is_in(list(EMPTY))).then(None).otherwise(stripped)).to_series()
-    numbers = stripped.cast(pl.Float64, strict=False)
+    numbers = _to_numbers(stripped)
     filled = len(stripped) - stripped.null_count()
-    is_numeric = filled > 0 and numbers.null_count() == stripped.null_count() and not numbers.is_nan().any()
-    number = numbers.fill_null(float("nan")).to_numpy().astype(np.float64) if is_numeric else None
-    return Column(name, stripped, number)
+    is_numeric = filled > 0 and int(np.isnan(numbers).sum()) == stripped.null_count()
+    return Column(name, stripped, numbers if is_numeric else None)
+
+
+def _to_numbers(cells: Any) -> Numbers:
+    """Cells as numbers, NaN where they are none or missing."""
+    import polars as pl
+
+    found: Numbers = cells.cast(pl.Float64, strict=False).fill_null(float("nan")).to_numpy().astype(np.float64)
+    return found
 
 
 def number_column(name: str, values: npt.NDArray[Any]) -> Column:

@@ -109,7 +109,8 @@ def _target_copies(gathered: Gathered, goal: dict[str, Any]) -> list[Note]:
                     found.append(column.name)
     if not found:
         return []
-    message = f"{_are(found)} tell the target by themselves: a copy of it, or known only afterwards?"
+    verb = "tell" if len(found) > 1 else "tells"
+    message = f"{_are(found)} {verb} the target alone: a copy of it, or known only afterwards?"
     return [_note("target_copy", message, "data.columns", columns=found, fix=_ignore(found))]
 
 

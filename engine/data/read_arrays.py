@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,11 @@ from engine.data.errors import DataError, listing
 from engine.data.rows import Rows
 
 Array = npt.NDArray[Any]
+BAD = (
+    *(ValueError, TypeError, OSError, EOFError, KeyError, SyntaxError, MemoryError, NotImplementedError),
+    *(zipfile.BadZipFile, zlib.error, RuntimeError),
+)
+"""What numpy and zipfile raise for files that are no arrays, are damaged, or claim to be larger than the memory."""
 
 
 def read_npz(data: bytes, path: Path, key: str) -> dict[str, Array]:
@@ -27,7 +33,7 @@ def read_npz(data: bytes, path: Path, key: str) -> dict[str, Array]:
                 raise DataError(f"{path.name} holds one array, not an NPZ archive", "use {type: NPY, ...}", key)
             for name in archive.files:
                 arrays[name] = archive[name]
-    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, NotImplementedError, SyntaxError) as error:
+    except BAD as error:
         raise _unreadable(path, error, key, name) from None
     return arrays
 
@@ -36,7 +42,7 @@ def read_npy(data: bytes, path: Path, key: str) -> Array:
     """The array of an NPY file. Raises DataError."""
     try:
         array = np.load(io.BytesIO(data), allow_pickle=False)
-    except (ValueError, OSError, EOFError, SyntaxError, zipfile.BadZipFile) as error:
+    except BAD as error:
         raise _unreadable(path, error, key) from None
     if not isinstance(array, np.ndarray):
         raise DataError(f"{path.name} is an NPZ archive, not one array", "use {type: NPZ, ...}", key)
