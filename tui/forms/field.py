@@ -105,7 +105,7 @@ class Field(Vertical):
 
     @staticmethod
     def _new_note() -> Label:
-        return Label("fork", markup=False, classes="field--note")
+        return Label("", markup=False, classes="field--note")
 
     def _choices(self) -> list[Any]:
         if self.info.kind == "boolean":
@@ -190,6 +190,7 @@ class Field(Vertical):
             self.control.disabled = disabled
         if bool(why) != self._note.is_attached:
             if why:
+                self._note.update(note_of(why))
                 self.query(".field--row").first().mount(self._note)
             else:
                 self._note.remove()
@@ -314,3 +315,8 @@ class Field(Vertical):
         self._said = message
         self._mark()
         return False
+
+
+def note_of(why: str) -> str:
+    """Why a field is locked, in one word beside it."""
+    return "fork" if "fork" in why else "locked"

@@ -23,7 +23,7 @@ from engine.recipe.paths import child
 from engine.recipe.retype import change_type
 from tui.clean import clean
 from tui.forms.choice import Choice
-from tui.forms.field import Field
+from tui.forms.field import Field, note_of
 from tui.forms.starting import starting_part, starting_section, starting_value
 from tui.forms.values import bounds_words
 from tui.workbench.context import Context
@@ -69,9 +69,11 @@ class Form(Vertical):
         only: Sequence[str] = (),
         live: bool = False,
         titled: bool = False,
+        help: str = "",
     ) -> None:
         super().__init__()
         self.titled = titled
+        self.help_words = help
         self.context = context
         self.path = path
         self.family = family
@@ -159,7 +161,13 @@ class Form(Vertical):
         path = child(self.path, info.name)
         if info.kind == "part" and info.family:
             return Form(
-                self.context, path, family=info.family, optional=not info.required, label=info.name, live=info.live
+                self.context,
+                path,
+                family=info.family,
+                optional=not info.required,
+                label=info.name,
+                live=info.live,
+                help=info.help,
             )
         if info.kind == "mapping" and info.fields:
             return Form(
@@ -170,6 +178,7 @@ class Form(Vertical):
                 label=info.name,
                 live=info.live,
                 titled=True,
+                help=info.help,
             )
         return Field(self.context, path, info)
 
@@ -210,8 +219,9 @@ class Form(Vertical):
         why = self.context.locked(self.live)
         if choice.disabled != bool(why):
             choice.disabled = bool(why)
-        if str(self._note.content) != ("fork" if why else ""):
-            self._note.update("fork" if why else "")
+        note = note_of(why) if why else ""
+        if str(self._note.content) != note:
+            self._note.update(note)
         self._say("")
 
     def _say(self, said: str) -> None:
@@ -314,7 +324,10 @@ class FieldHelp(Static):
 
     def tell(self, widget: Widget | None) -> None:
         """Explain the field that `widget` is in."""
-        text = help_of(widget)
+        self.say(help_of(widget))
+
+    def say(self, text: str) -> None:
+        """Show words."""
         if text != str(self.content):
             self.update(text)
 
@@ -333,4 +346,4 @@ def help_of(widget: Widget | None) -> str:
     if isinstance(widget, Form) and widget.family and widget._type is not None:
         cls = find(widget.family, widget._type)
         return clean(catalog.summary(cls)) if cls is not None else ""
-    return ""
+    return widget.help_words if isinstance(widget, Form) else ""

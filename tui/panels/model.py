@@ -10,7 +10,8 @@ from textual import events
 from textual.app import ComposeResult
 from textual.widgets import Static
 
-from engine.parts.part import Shape
+from engine.parts import catalog
+from engine.parts.part import Shape, find
 from engine.parts.stack import Row
 from tui.charts.scale import number
 from tui.clean import clean
@@ -148,13 +149,25 @@ class ModelPanel(Panel):
         event.stop()
         if event.path != self.query_one(PartList).told:
             return
+        item = self.query_one(PartList).picked
+        cls = find("layer", item.type) if item is not None else None
+        if self.query_one(PartList).has_focus:
+            self.query_one(FieldHelp).say(clean(catalog.summary(cls)) if cls is not None else "")
         scroll = self.query_one(Scroll)
         await scroll.remove_children()
         forms = [] if event.path is None else [Form(self.context, event.path, family="layer")]
         await scroll.mount(
             *forms,
             Heading("every layer's start"),
-            Form(self.context, "model.init", family="init", optional=True, default="PyTorch's own", label="init"),
+            Form(
+                self.context,
+                "model.init",
+                family="init",
+                optional=True,
+                default="PyTorch's own",
+                label="init",
+                help="how weights start in every layer that says nothing else",
+            ),
         )
         self._go()
 

@@ -37,13 +37,22 @@ class OptimizerPanel(Panel):
             yield Heading("optimizer", first=True)
             yield Form(self.context, "optimizer", family="optimizer")
             yield Heading("schedule")
-            yield Form(self.context, "scheduler", family="scheduler", optional=True, default="constant")
+            yield Form(
+                self.context,
+                "scheduler",
+                family="scheduler",
+                optional=True,
+                default="constant",
+                help=_help("scheduler"),
+            )
             yield LineChart()
             yield Static("", markup=False, classes="panel--note optimizer--schedule")
             yield Heading("length")
             yield Form(self.context, "train", fields=fields, only=LENGTH)
             yield Heading("loss")
-            yield Form(self.context, "loss", family="loss", optional=True, default="usual for the task")
+            yield Form(
+                self.context, "loss", family="loss", optional=True, default="usual for the task", help=_help("loss")
+            )
             yield Heading("machine")
             yield Form(self.context, "train", fields=fields, only=MACHINE)
         yield FieldHelp()
@@ -72,6 +81,10 @@ class OptimizerPanel(Panel):
             else ""
         )
         put(note, f"From {show(recipe.optimizer.lr, True)} over {recipe.train.epochs} epochs.{waits}{known}")
+
+
+def _help(section: str) -> str:
+    return next(info.help for info in catalog.describe(Recipe) if info.name == section)
 
 
 def schedule_picture(recipe: Recipe, steps: int) -> Picture | None:

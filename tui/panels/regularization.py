@@ -49,6 +49,7 @@ class RegularizationPanel(Panel):
                 optional=True,
                 label="early stopping",
                 live=True,
+                help=stopping.help,
             )
             yield Heading("augmentation")
             yield PartList(self.context, "data.augment", "augmentation")

@@ -29,6 +29,8 @@ class Words:
 def words(history: History, alive: bool, log: str = "", host: str = "") -> Words:
     """The state of a run whose worker is alive or not. `log` is the end of worker.log."""
     finished = history.finished
+    if finished is not None and finished.get("inferred"):
+        return _gone(history, log, host)
     if finished is not None:
         return _ended(history, finished, log)
     if not alive and history.seq and history.started is not None:
@@ -88,7 +90,7 @@ def _gone(history: History, log: str, host: str) -> Words:
     done = history.step / history.steps_total if history.steps_total else None
     more = "r resumes from the last checkpoint." if history.step else "t on its recipe starts it again."
     if log:
-        more += f" The last lines of worker.log:\n{log}"
+        more += f"\nThe last lines of worker.log:\n{log}"
     where = f" on {clean(host)}" if host else ""
     return Words("✗", f"the worker{where} is gone, {at}", "bad", more, done)
 

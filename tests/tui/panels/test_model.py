@@ -139,6 +139,7 @@ async def test_a_change_elsewhere_keeps_the_cursor_and_the_focus(panel_app: Any)
 async def test_on_a_run_the_list_is_locked_and_dropout_is_not(panel_app: Any) -> None:
     class Run:
         alive = True
+        replayed = False
 
     app = panel_app(ModelPanel, run=Run())
     before = app.text

@@ -14,7 +14,7 @@ from engine.recipe.edits import Edit
 from engine.recipe.schema import Data, Train
 from tui.charts.line import LineChart
 from tui.forms.field import Field, Line
-from tui.forms.form import Form
+from tui.forms.form import FieldHelp, Form
 from tui.panels.data import DataPanel, Features, steps_per_epoch
 from tui.panels.optimizer import OptimizerPanel, schedule_picture
 from tui.panels.part_list import PartList
@@ -185,6 +185,17 @@ async def test_early_stopping_switches_on(panel_app: Any) -> None:
         app.query_one(RegularizationPanel).post_message(Reveal("train.early_stopping.patience"))
         await pilot.pause()
         assert app.field("train.early_stopping.patience").query_one(Line).has_focus
+
+
+async def test_whatever_has_the_focus_is_explained(panel_app: Any) -> None:
+    for panel in (OptimizerPanel, RegularizationPanel):
+        app = panel_app(panel)
+        async with app.run_test(size=(40, 50)) as pilot:
+            for control in app.query("Choice, Line"):
+                if control.focusable:
+                    control.focus()
+                    await pilot.pause()
+                    assert str(app.query_one(FieldHelp).content), control.parent
 
 
 @pytest.mark.parametrize("panel", [DataPanel, OptimizerPanel, RegularizationPanel])

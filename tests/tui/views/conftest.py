@@ -59,6 +59,7 @@ class Run:
         self.alive = alive
         self.run_dir = run_dir
         self.short = "7f3a"
+        self.replayed = False
 
 
 class LiveApp(App[None]):

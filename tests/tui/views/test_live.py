@@ -164,6 +164,12 @@ def test_every_end_is_said_in_words(make_journal: Any, reason: str, said: str) -
     assert said in words(history(make_journal(24, ended=reason)), alive=False).line
 
 
+def test_an_end_that_was_inferred_is_a_worker_that_is_gone(make_journal: Any) -> None:
+    end = {"type": "finished", "reason": "killed", "inferred": True}
+    said = words(history([*make_journal(24), end]), alive=False, log="out of memory\nKilled")
+    assert said.line == "the worker is gone, at epoch 24" and said.more.splitlines()[-1] == "Killed"
+
+
 def test_what_comes_before_the_first_step_is_said(make_journal: Any) -> None:
     records = make_journal(1)
     assert words(history([]), alive=False).line == "preparing: starting"
