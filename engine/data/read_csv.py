@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from engine.data.column import Column, text_column
 from engine.data.errors import DataError, listing
 
 SEPARATORS = (",", ";", "\t")
+MOST_COLUMNS = 20_000
 
 
 def read_csv(data: bytes, path: Path, key: str) -> dict[str, Column]:
@@ -60,7 +62,11 @@ def _header(text: str, separator: str, path: Path, key: str) -> list[str]:
     except csv.Error as error:
         raise DataError(f"{path.name}: the header cannot be read: {error}", "", key) from None
     header = [name.strip() for name in found]
-    twice = sorted({name for name in header if header.count(name) > 1})
+    if len(header) > MOST_COLUMNS:
+        raise DataError(
+            f"{path.name} has {len(header)} columns; goodfit takes {MOST_COLUMNS}", "put them in an NPZ file", key
+        )
+    twice = [name for name, times in Counter(header).items() if times > 1]
     if twice:
         raise DataError(f"{path.name} has two columns named {listing([repr(n) for n in twice])}", "rename one", key)
     return header

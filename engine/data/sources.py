@@ -24,9 +24,11 @@ def builtin_names() -> list[str]:
 def read_bytes(base: Path, name: str, key: str) -> tuple[bytes, Path]:
     """A file's bytes, and its path; `name` is relative to `base`. Raises DataError."""
     path = base / Path(name).expanduser()
-    if path.is_dir():
-        raise DataError(f"{name} is a folder", "name the file in it", key)
     try:
+        if path.is_dir():
+            raise DataError(f"{name} is a folder", "name the file in it", key)
+        if path.exists() and not path.is_file():
+            raise DataError(f"{name} is no plain file", "copy its content to a file", key)
         return path.read_bytes(), path
     except FileNotFoundError:
         raise DataError(

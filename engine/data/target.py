@@ -20,8 +20,8 @@ def decide(columns: list[Column], task: str | None, declared: dict[str, str]) ->
     """What is predicted: `{task, kind, columns, classes, outputs}`, plain JSON. Raises DataError.
 
     One column of text, booleans, or integers with at most 20 distinct values holds classes (two of them: `binary`);
-    other numbers are a regression. A list of 0/1 columns is `classification` where every row has exactly one 1, else
-    `multilabel`; other lists are a regression with several targets. `task`, where given, is kept if the values allow
+    other numbers are a regression, and so is a column that `declared` (data.columns) calls a number. A list of 0/1
+    columns is `classification` where every row has exactly one 1, else `multilabel`; other lists are a regression with several targets. `task`, where given, is kept if the values allow
     it. Classes are sorted: as numbers where all are numbers, else by code point.
 
     `kind` is how values are stored: `classes` (a name a row), `onehot`, `labels` or `numbers`.
@@ -39,7 +39,8 @@ def decide(columns: list[Column], task: str | None, declared: dict[str, str]) ->
     if column.number is not None:
         values = np.unique(column.number[~np.isnan(column.number)])
         whole = bool(np.all(values == np.floor(values)))
-        discrete = discrete or (whole and len(values) <= MOST_CLASSES)
+        few = whole and len(values) <= MOST_CLASSES and declared.get(column.name) != "number"
+        discrete = discrete or few
     if task == "multilabel":
         raise DataError("multilabel needs a list of 0/1 columns as target", "list the label columns", PATH)
     if task == "regression" or (task is None and not discrete):

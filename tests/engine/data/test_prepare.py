@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -243,6 +244,12 @@ def test_labels_that_training_never_sees(csv_of: CsvOf, ready: Ready) -> None:
         ready(csv_of({"a": X, "part": part, "y": KINDS}), split={"column": "part"})
     with pytest.raises(DataError, match="'validation' in no row"):
         ready(csv_of({"a": X, "part": ["train"] * N, "y": KINDS}), split={"column": "part"})
+
+
+def test_a_pipe_is_not_waited_for(csv_of: CsvOf, ready: Ready, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.csv")
+    with pytest.raises(DataError, match="no plain file"):
+        ready({"type": "CSV", "path": "pipe.csv", "target": "y"})
 
 
 def test_too_few_rows(csv_of: CsvOf, ready: Ready) -> None:

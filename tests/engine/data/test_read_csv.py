@@ -76,6 +76,7 @@ def test_separators_newlines_blank_lines_and_a_byte_order_mark(separator: str, n
         (b"a,b\n1,2\n3\n", "line 3"),
         (b"a,b\n1,2\n3,4,5\n", "line 3"),
         (b'a,b\n1,"2\n3,4\n', "line"),
+        (b",".join(b"c%d" % n for n in range(30_000)) + b"\n", "30000 columns"),
         (b"a,a\n1,2\n", "two columns named 'a'"),
         (b"a, a\n1,2\n", "two columns named 'a'"),
         (b"a,b\n1,\xe9\n", "line 2 holds byte 0xe9"),

@@ -37,6 +37,11 @@ def test_inference(cells: list[Any], task: str, classes: list[str]) -> None:
     assert goal["outputs"] == {"binary": 1, "regression": 1}.get(task, len(classes))
 
 
+def test_a_declared_type_wins() -> None:
+    assert decide([column([1, 2, 3])], None, {"y": "number"})["task"] == "regression"
+    assert decide([column([1.5, 2, 3])], None, {"y": "category"})["classes"] == ["1.5", "2", "3"]
+
+
 def table(rows: list[list[float]]) -> list[Column]:
     return [number_column(f"c{index}", np.array(values)) for index, values in enumerate(zip(*rows, strict=True))]
 
