@@ -21,6 +21,8 @@ SHARE = 20.0
 """A save may cost one part in so many of the time since the last one."""
 WITHIN_EPOCH = 30.0
 """Seconds after which a long epoch is saved in its middle."""
+AFTER_TROUBLE = 10.0
+"""Seconds until the next try where the disk refused."""
 
 
 @dataclass(frozen=True)
@@ -77,8 +79,10 @@ class Saver:
     def save(self, executor: Executor, position: Position, text: str) -> Iterator[Checkpoint]:
         """Write the present state, and the best epoch's if it is not on disk yet. Raises StorageError."""
         began = self._at = time.monotonic()
+        last, self._cost = self._cost, max(self._cost, AFTER_TROUBLE / SHARE)  # if this fails, the next try waits
         key = (position.step, position.epoch, text)
         if self._last is not None and self._last[0] == key:
+            self._cost = last
             yield self._last[1]
             return
         now_best = position.best is not None and (position.best.step, position.best.epoch) == key[:2]

@@ -92,6 +92,16 @@ class LiveDesk:
         self._inbox.refuse_unfit(self._journal)
         self._next = time.monotonic() + POLL
 
+    def close(self, step: int) -> Iterator[Record]:
+        """Refuse what can no longer be done."""
+        self._next = 0.0
+        yield from self.listen(step)
+        for id in [*(change.id for change in self.wishes.changes), *self.wishes.saves]:
+            if id is not None:
+                yield CommandRefused(id=id, reason="the run is over; resume it with the change instead")
+        self.wishes.changes.clear()
+        self.wishes.saves.clear()
+
     def rest(self) -> None:
         time.sleep(POLL)
 

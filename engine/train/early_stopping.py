@@ -22,7 +22,7 @@ def value_of(row: Row, series: str) -> float:
     return float(value) if isinstance(value, int | float) else math.nan
 
 
-def judge(position: Position, row: Row, series: str, stopping: EarlyStopping | None) -> bool:
+def judge(position: Position, row: Row, series: str) -> bool:
     """Take a finished epoch into account; True where it is the best so far (the earliest on a tie)."""
     sign = -1.0 if higher_is_better(series) else 1.0
     value = sign * value_of(row, series)
@@ -30,8 +30,7 @@ def judge(position: Position, row: Row, series: str, stopping: EarlyStopping | N
     improved = value < best or (position.best is None and not math.isnan(value))
     if improved:
         position.best = Best(epoch=position.epoch, step=position.step, row=dict(row))
-    delta = stopping.min_delta if stopping else 0.0
-    if position.reference is None or value < sign * position.reference - delta:
+    if position.reference is None or value < sign * position.reference - position.min_delta:
         if not math.isnan(value):
             position.reference = sign * value
         position.waited = 0 if not math.isnan(value) else position.waited + 1

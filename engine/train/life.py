@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Iterator
@@ -50,6 +51,10 @@ RETRY = 1.0
 """Seconds between two attempts to write to a disk that refuses."""
 
 
+PATIENCE = 3.0
+"""Seconds that reading data may take to hear that the owner is gone."""
+
+
 class Halt(Exception):
     """A stop was asked for before there was anything to stop."""
 
@@ -79,15 +84,18 @@ class Life:
         self.flags = Flags()
         self.desk = LiveDesk(Inbox(run_dir, lock.holder.token), journal, self.flags, owner_of(run_dir))
         self.text = ""
+        self.session: Session | None = None
         self.loop: Loop | None = None
         self.saver: Saver | None = None
         self._told = ("", 0.0)
+        self._writing = threading.Lock()
 
     def run(self) -> Reason:
         """The whole life; never raises but for what the disk refuses to the very end."""
         signal.signal(signal.SIGTERM, lambda *_: self.flags.ask("preempted"))
         signal.signal(signal.SIGINT, lambda *_: self.flags.ask("stopped"))
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        threading.Thread(target=self._watch, name="owner", daemon=True).start()
         try:
             finished = self._work()
         except Halt as halt:
@@ -97,6 +105,8 @@ class Life:
         except BaseException as error:
             traceback.print_exc()
             finished = self._failure(error)
+        for refusal in self.desk.close(finished.step or 0):
+            self.write(refusal)
         self.write(finished)
         return finished.reason
 
@@ -104,7 +114,7 @@ class Life:
 
     def _work(self) -> Finished:
         saved = self._begin()
-        session = self._open()
+        session = self.session = self._open()
         try:
             return self._train(session, saved)
         finally:
@@ -249,6 +259,7 @@ class Life:
             desk=self.desk,
             rows=TimedRows(),
             saver=self.saver,
+            say=self._say,
         )
         return self.loop
 
@@ -272,7 +283,7 @@ class Life:
         best = self.saver.best()
         if best is not None:
             session.executor.load(best.state, weights_only=True)
-        series = self._write_all(loop.evaluate("test"))
+        series = self._write_all(loop.evaluate("test", obey=False))
         if series is None:
             return None
         metrics = {f"test_{name}": value for name, value in series.items()}
@@ -295,7 +306,8 @@ class Life:
         """Append a record, waiting as long as the disk refuses, until somebody stops the run."""
         while True:
             try:
-                self.journal.append(record)
+                with self._writing:
+                    self.journal.append(record)
                 break
             except StorageError as error:
                 self._say(_sentence(error))
@@ -367,13 +379,33 @@ class Life:
             best=best.row if best else {},
             test=test,
             recipe=self.loop.text if self.loop else self.text,
-            message=message,
+            message="; ".join(filter(None, (message, self._unsaved()))),
             details=details or {},
         )
 
+    def _watch(self) -> None:
+        """A thread: where the owner dies while data is read, in one long call perhaps, end there and then."""
+        owner = owner_of(self.run_dir)
+        while owner is not None and self.loop is None:
+            if not owner.alive():
+                time.sleep(PATIENCE)
+                with self._writing:
+                    if self.loop is None:
+                        self.journal.append(self._finished("stopped"))
+                        os._exit(0)
+            time.sleep(RETRY)
+
+    def _unsaved(self) -> str:
+        trouble = self.loop.trouble if self.loop else ""
+        return f"the last state could not be saved: {trouble}" if trouble else ""
+
     def _failure(self, error: BaseException) -> Finished:
+        from engine.train.refusals import in_words
+
         if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
             return self._finished("out_of_memory", _smaller_batch(self.loop, str(error)))
+        if known := in_words(error, self.session):
+            return self._finished("error", known)
         words = " ".join(str(error).split())[:300]
         return self._finished("error", f"{type(error).__name__}: {words} (worker.log has the details)")
 

@@ -19,6 +19,7 @@ from engine.errors import UserError
 from engine.parts.scheduler import Clock, learning_rate, momentum_at, monitored_series
 from engine.recipe.schema import Recipe
 from engine.runs.records import CommandAccepted, CommandRefused, Edited, Epoch, Paused, Reason, Record, Resumed
+from engine.runs.storage import StorageError
 from engine.train import early_stopping, live
 from engine.train.checkpoint import Saver
 from engine.train.desk import Change, Desk
@@ -80,12 +81,17 @@ class Loop:
         desk: Desk,
         rows: Rows,
         saver: Saver | None,
+        say: Callable[[str], None] = lambda text: None,
     ) -> None:
         """`text` and `recipe` are the effective recipe; `read` turns such a text into a resolved recipe; `measure`
-        turns the outputs over a part into series; without a `saver` nothing is kept on disk."""
+        turns the outputs over a part into series; without a `saver` nothing is kept on disk; `say` takes what
+        is for the log."""
         self.text, self.recipe = text, recipe
         self.position = position
         self.ending: Ending | None = None
+        self.trouble = ""
+        """Why the last save failed, if it did."""
+        self._say = say
         self._read, self._executor, self._measure = read, executor, measure
         self._steps_per_epoch, self._train_rows, self._validated = steps_per_epoch, train_rows, validated
         self._desk, self._rows, self._saver = desk, rows, saver
@@ -192,6 +198,8 @@ class Loop:
             position.weight_sum += denominator
         position.digest = zlib.crc32(ran.losses.astype("<f4").tobytes(), position.digest)
         position.lr = rates[-1].lr
+        stopping = self.recipe.train.early_stopping
+        position.min_delta = stopping.min_delta if stopping else 0.0
         position.step += len(rates)
         position.index += len(rates)
 
@@ -237,7 +245,7 @@ class Loop:
         position.epoch += 1
         position.index, position.loss_sum, position.weight_sum = 0, 0.0, 0.0
         position.rows.append(row)
-        improved = early_stopping.judge(position, row, self._monitor, self.recipe.train.early_stopping)
+        improved = early_stopping.judge(position, row, self._monitor)
         yield Epoch(
             epoch=position.epoch,
             step=position.step,
@@ -256,10 +264,11 @@ class Loop:
             if self._saver.due(mid_epoch=False):
                 yield from self.save()
 
-    def evaluate(self, part: str) -> Generator[Record, None, Row | None]:
+    def evaluate(self, part: str, *, obey: bool = True) -> Generator[Record, None, Row | None]:
         """Series of a part without prefix, {loss, <metric>...}; None where a stop came in between.
 
-        A generator whose return value is the series: commands are heard between two slices.
+        A generator whose return value is the series: wishes are heard between two slices. Without `obey` only a stop
+        counts (the weights may be others than the run's present ones, so nothing is saved).
         """
         numerator = denominator = 0.0
         outputs = []
@@ -267,8 +276,10 @@ class Loop:
             numerator += piece.numerator
             denominator += piece.denominator
             outputs.append(piece.outputs)
-            yield from self._desk.listen(self.position.step)
-            yield from self._hold()
+            if obey:
+                yield from self._obey()
+            else:
+                yield from self._desk.listen(self.position.step)
             if self._desk.wishes.stop is not None:
                 return None
         loss = numerator / denominator if denominator else float("nan")
@@ -277,38 +288,36 @@ class Loop:
     # Wishes
 
     def _obey(self) -> Iterator[Record]:
-        """Do what has been asked. Edits wait for the epoch's validation, so that their place is told by the step."""
+        """Do what has been asked, and wait while the run is paused, with its state on disk.
+
+        Between an epoch's last step and the end of its validation an edit changes nothing of either, so that the step
+        alone tells its place.
+        """
         wishes = self._desk.wishes
+        paused = False
         while True:
             yield from self._desk.listen(self.position.step)
-            if self._stepping:
-                while wishes.changes:
-                    yield from self._change(wishes.changes.popleft())
+            while wishes.changes:
+                yield from self._change(wishes.changes.popleft())
             while wishes.saves:
-                yield CommandAccepted(id=wishes.saves.popleft())
-                yield from self.save()
+                yield from self._save_as_asked(wishes.saves.popleft())
             if not wishes.pause or wishes.stop is not None:
-                return
-            yield from self._hold()
-
-    def _hold(self) -> Iterator[Record]:
-        """Wait while the run is paused, with its state on disk."""
-        wishes = self._desk.wishes
-        if not wishes.pause or wishes.stop is not None:
-            return
-        yield from self.save()
-        yield Paused(epoch=self.position.epoch + 1, step=self.position.step)
-        while wishes.pause and wishes.stop is None:
-            self._desk.rest()
-            yield from self._desk.listen(self.position.step)
-            if self._stepping:
-                while wishes.changes:
-                    yield from self._change(wishes.changes.popleft())
-            while wishes.saves:
-                yield CommandAccepted(id=wishes.saves.popleft())
+                break
+            if not paused:
+                paused = True
                 yield from self.save()
-        if wishes.stop is None:
+                yield Paused(epoch=self.position.epoch + 1, step=self.position.step)
+            self._desk.rest()
+        if paused and wishes.stop is None:
             yield Resumed(from_step=self.position.step, epoch=self.position.epoch + 1, step=self.position.step)
+
+    def _save_as_asked(self, id: str) -> Iterator[Record]:
+        records = list(self.save())
+        if self.trouble:
+            yield CommandRefused(id=id, reason=self.trouble)
+        else:
+            yield CommandAccepted(id=id)
+        yield from records
 
     def _change(self, change: Change) -> Iterator[Record]:
         """Take edits over, or say why not. The state goes to disk first: a run resumed from it knows the edits."""
@@ -328,10 +337,19 @@ class Loop:
         yield Edited(epoch=self.position.epoch + 1, step=self.position.step, id=change.id, edits=change.edits)
 
     def save(self) -> Iterator[Record]:
-        """Put the present state on disk, with all rows before it in the journal."""
+        """Put the present state on disk, with all rows before it in the journal.
+
+        Where the disk refuses, training goes on without: `trouble` says why, until a later save succeeds.
+        """
         yield from self._rows.flush()
-        if self._saver:
+        if self._saver is None:
+            return
+        try:
             yield from self._saver.save(self._executor, self.position, self.text)
+            self.trouble = ""
+        except StorageError as error:
+            self.trouble = f"{error.message}; {error.hint}" if error.hint else error.message
+            self._say(self.trouble)
 
     @property
     def _stepping(self) -> bool:

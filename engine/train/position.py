@@ -43,6 +43,8 @@ class Position:
     best: Best | None = None
     waited: int = 0
     """Epochs since the monitored series last improved by `min_delta`."""
+    min_delta: float = 0.0
+    """Early stopping's, as it was at the last step: what the running epoch will be judged by."""
     reference: float | None = None
     """The value that `waited` counts from."""
 

@@ -14,10 +14,10 @@ from engine.train.position import Position
 
 def run(values: list[float], series: str, stopping: EarlyStopping | None) -> tuple[int | None, int | None]:
     """Epoch of the best, and the epoch at which the run stops."""
-    position = Position()
+    position = Position(min_delta=stopping.min_delta if stopping else 0.0)
     for epoch, value in enumerate(values, 1):
         position.epoch = position.step = epoch
-        judge(position, {series: value}, series, stopping)
+        judge(position, {series: value}, series)
         if reason_to_stop(position, series, stopping):
             return position.best.epoch if position.best else None, epoch
     return position.best.epoch if position.best else None, None
