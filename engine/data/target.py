@@ -21,8 +21,9 @@ def decide(columns: list[Column], task: str | None, declared: dict[str, str]) ->
 
     One column of text, booleans, or integers with at most 20 distinct values holds classes (two of them: `binary`);
     other numbers are a regression, and so is a column that `declared` (data.columns) calls a number. A list of 0/1
-    columns is `classification` where every row has exactly one 1, else `multilabel`; other lists are a regression with several targets. `task`, where given, is kept if the values allow
-    it. Classes are sorted: as numbers where all are numbers, else by code point.
+    columns is `classification` where every row has exactly one 1, else `multilabel`; other lists are a regression
+    with several targets. `task`, where given, is kept if the values allow it. Classes are sorted: as numbers where
+    all are numbers, else by code point.
 
     `kind` is how values are stored: `classes` (a name a row), `onehot`, `labels` or `numbers`.
     """
