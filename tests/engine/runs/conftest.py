@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
@@ -13,6 +14,12 @@ from engine.runs import checkpoints, directory
 from engine.runs.journal import Journal
 from engine.runs.lock import Lock
 from engine.runs.records import Checkpoint, Json
+
+
+@pytest.fixture(autouse=True)
+def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test here cuts the power, so none needs to wait until bytes have reached the platter."""
+    monkeypatch.setattr(os, "fsync", lambda _: None)
 
 
 @pytest.fixture
