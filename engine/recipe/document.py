@@ -17,6 +17,7 @@ from engine.recipe.diff import edits_between
 from engine.recipe.edits import MISSING, Edit, Transaction
 from engine.recipe.problem import Problem
 from engine.recipe.reader import Node, Tree
+from engine.recipe.retype import with_types
 from engine.recipe.splice import apply_with_inverse
 from engine.recipe.values import item_index, lookup
 
@@ -40,6 +41,8 @@ class Document:
         self.path = path
         self.version = 0
         """Grows with every change of the text."""
+        self.notes: list[str] = []
+        """What a person should be told about how the text came about, such as fields that a new type dropped."""
         self._set(tree)
         self._raw = raw
         """The file's bytes when it was last read or written; None where there is no file yet."""
@@ -224,10 +227,15 @@ def _below(node: Node | None, part: str | int) -> tuple[Node, Node] | None:
 
 
 def load(path: str | Path, sets: Sequence[str] = ()) -> Document:
-    """Open a recipe and apply `PATH=VALUE` texts to it. Raises UserError where one of them cannot be applied."""
+    """Open a recipe and apply `PATH=VALUE` texts to it.
+
+    A new type drops the fields that it lacks; `notes` of the document say so. Raises UserError where a text cannot be
+    applied.
+    """
     document = Document.open(path)
     if sets:
-        document.apply(parse_sets(sets))
+        edits, document.notes = with_types(document.data, parse_sets(sets))
+        document.apply(edits)
     return document
 
 

@@ -81,7 +81,7 @@ def augmentation_fits(subject: Subject) -> None:
         path = f"data.augment.{index}"
         name = augmentation.type_name()
         if shape is not None and augmentation.images_only and len(shape) != 3:
-            message = f"{name} works on images, but a sample is a row of {shape[0]} numbers"
+            message = f"{name} works on images, but a sample is {' x '.join(map(str, shape))} numbers"
             subject.error(path, message, "remove it, or view rows as images with data.reshape", subject.unset(path))
         elif name == "RandomHorizontalFlip" and isinstance(source, Builtin) and source.name == "digits":
             subject.warn(path, "a mirrored digit is no digit, or another one", "remove it", subject.unset(path))
@@ -113,11 +113,6 @@ def without_effect(subject: Subject) -> None:
     if not data.shuffle:
         message = "without shuffle every epoch sees the rows in the same order, often sorted by class"
         subject.inform("data.shuffle", message, "true is usual", subject.set("data.shuffle", True))
-    if subject.recipe.data.source.type_name() in ("Builtin", "NPZ", "NPY") and data.columns:
-        name = subject.recipe.data.source.type_name()
-        message = f"a {name} source has no columns to declare"
-        if name != "Builtin":
-            subject.error("data.columns", message, "remove data.columns", subject.unset("data.columns"))
 
 
 def what_data_says(subject: Subject) -> None:
@@ -125,7 +120,11 @@ def what_data_says(subject: Subject) -> None:
     facts = subject.facts
     if facts is None:
         return
+    builtin = isinstance(subject.recipe.data.source, Builtin)
     for note in facts.warnings:
+        if builtin and note.get("kind") in ("constant", "near_constant"):
+            # The corners of the digits are always empty: known, harmless, and nobody's mistake.
+            continue
         severity = str(note.get("severity", "warning"))
         report = {"error": subject.error, "info": subject.inform}.get(severity, subject.warn)
         fix: Transaction = tuple(edit_from_json(edit) for edit in note.get("fix") or ())

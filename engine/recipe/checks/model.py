@@ -7,19 +7,15 @@ from itertools import pairwise
 from math import prod
 
 from engine.parts.layer import Layer, WeightLayer
-from engine.parts.layers.activation import GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Tanh
-from engine.parts.layers.dropout import Dropout, Dropout2d
-from engine.parts.layers.flatten import Flatten
-from engine.parts.layers.linear import Linear
-from engine.parts.layers.normalization import BatchNorm, LayerNorm
-from engine.parts.layers.pooling import AdaptiveAvgPool2d, AvgPool2d
 from engine.parts.part import Shape
 from engine.parts.stack import Row
 from engine.recipe.checks.subject import Subject
 from engine.recipe.edits import Edit
 
-ACTIVATIONS = (ReLU, LeakyReLU, GELU, SiLU, Tanh, Sigmoid, Softmax)
-LINEAR = (Dropout, Dropout2d, Flatten, BatchNorm, AvgPool2d, AdaptiveAvgPool2d)
+ACTIVATIONS = ("ReLU", "LeakyReLU", "GELU", "SiLU", "Tanh", "Sigmoid", "Softmax")
+DROPOUTS = ("Dropout", "Dropout2d")
+BATCH_NORMS = ("BatchNorm1d", "BatchNorm2d")
+LINEAR = (*DROPOUTS, *BATCH_NORMS, "Flatten", "AvgPool2d", "AdaptiveAvgPool2d")
 """Layers that bend nothing."""
 MOST_PARAMETERS = 5_000_000_000
 MOST_VALUES = 100_000_000
@@ -132,7 +128,7 @@ def _words(shape: Shape) -> str:
 def _flatten_in_front_of(rows: list[Row]) -> str:
     """Where a Flatten is missing: in front of the first Linear that is given images, else at the end."""
     for row in rows:
-        if isinstance(row.layer, Linear) and row.input and len(row.input) > 1:
+        if row.type == "Linear" and row.input and len(row.input) > 1:
             return row.path
     head, _, index = rows[-1].path.rpartition(".")
     return f"{head}.{int(index) + 1}"
@@ -153,7 +149,7 @@ def linear_on_images(subject: Subject) -> None:
     """Linear where an image arrives: it sees the last axis alone."""
     if subject.rows and subject.rows[-1].output and len(subject.rows[-1].output) == 1:
         for row in every_row(subject.rows):
-            if isinstance(row.layer, Linear) and row.input and len(row.input) > 1:
+            if row.type == "Linear" and row.input and len(row.input) > 1:
                 message = f"Linear is given {_words(row.input)} and sees the last axis alone"
                 subject.warn(row.path, message, "put Flatten in front", (Edit("insert", row.path, "Flatten"),))
 
@@ -163,7 +159,7 @@ def batch_norm(subject: Subject) -> None:
     data = subject.recipe.data
     rows = subject.train_rows
     for row in every_row(subject.rows):
-        if not isinstance(row.layer, BatchNorm):
+        if row.type not in BATCH_NORMS:
             continue
         pixels = prod(row.input[1:]) if row.input else None
         if pixels is not None and pixels > 1:
@@ -195,15 +191,15 @@ def activation_on_output(subject: Subject) -> None:
     """Softmax, Sigmoid or another activation behind the last layer with weights."""
     loss, task = subject.loss_name, subject.task
     for path, layer in _tail(subject.recipe.model.layers):
-        if not isinstance(layer, ACTIVATIONS):
-            continue
         name = layer.type_name()
+        if name not in ACTIVATIONS:
+            continue
         remove = (Edit("unset", path),)
-        if loss == "CrossEntropyLoss" and isinstance(layer, Softmax):
+        if loss == "CrossEntropyLoss" and name == "Softmax":
             why = "CrossEntropyLoss applies Softmax itself: twice flattens the gradients"
-        elif loss == "BCEWithLogitsLoss" and isinstance(layer, Sigmoid):
+        elif loss == "BCEWithLogitsLoss" and name == "Sigmoid":
             why = "BCEWithLogitsLoss applies Sigmoid itself: twice flattens the gradients"
-        elif loss == "BCEWithLogitsLoss" and isinstance(layer, Softmax):
+        elif loss == "BCEWithLogitsLoss" and name == "Softmax":
             why = "BCEWithLogitsLoss wants plain numbers, and Softmax over one number is always 1"
         elif task == "regression":
             why = f"{name} on the output of a regression keeps predictions in its own range"
@@ -217,7 +213,7 @@ def activation_on_output(subject: Subject) -> None:
 def dropout_on_output(subject: Subject) -> None:
     """Dropout behind the last layer with weights: it erases predictions."""
     for path, layer in _tail(subject.recipe.model.layers):
-        if isinstance(layer, Dropout | Dropout2d):
+        if layer.type_name() in DROPOUTS:
             message = f"{layer.type_name()} on the output erases predictions at random"
             subject.warn(path, message, "remove it, or put it in front of the last layer", (Edit("unset", path),))
 
@@ -251,7 +247,7 @@ def _nothing_between(subject: Subject, layers: list[Layer], path: str) -> None:
                 message = f"nothing bends between {names}: together they can do no more than one of them"
                 subject.warn(here, message, "put an activation between them", (Edit("insert", here, "ReLU"),))
             before = layer
-        elif not isinstance(layer, LINEAR):
+        elif layer.type_name() not in LINEAR:
             before = None
 
 
@@ -261,16 +257,17 @@ def neighbours(subject: Subject) -> None:
     for (path, layer), (next_path, following) in pairwise(layers):
         if path.rpartition(".")[0] != next_path.rpartition(".")[0]:
             continue
-        if isinstance(layer, ReLU) and isinstance(following, ReLU):
-            subject.warn(next_path, "a second ReLU changes nothing", "remove it", (Edit("unset", next_path),))
-        elif isinstance(layer, Dropout | Dropout2d) and isinstance(following, BatchNorm):
+        name, then = layer.type_name(), following.type_name()
+        if name == then == "ReLU" or (name == then and name in (*BATCH_NORMS, "LayerNorm")):
+            message = (
+                f"a second {name} changes nothing" if name == "ReLU" else f"a second {name} changes next to nothing"
+            )
+            subject.warn(next_path, message, "remove it", (Edit("unset", next_path),))
+        elif name in DROPOUTS and then in BATCH_NORMS:
             index = int(next_path.rpartition(".")[2])
-            message = f"{following.type_name()} behind {layer.type_name()} learns a variance that evaluation lacks"
+            message = f"{then} behind {name} learns a variance that evaluation lacks"
             swap = (Edit("move", next_path, to=index - 1),)
             subject.warn(next_path, message, "put it in front of the dropout (arXiv:1801.05134)", swap)
-        elif isinstance(layer, BatchNorm | LayerNorm) and isinstance(following, type(layer)):
-            message = f"a second {layer.type_name()} changes next to nothing"
-            subject.warn(next_path, message, "remove it", (Edit("unset", next_path),))
     for path, layer in layers:
         inner = getattr(layer, "layers", None)
         if isinstance(inner, list) and not inner:

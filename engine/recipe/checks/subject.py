@@ -10,10 +10,11 @@ from engine.parts.loss import Loss
 from engine.parts.metric import Metric
 from engine.parts.stack import Row
 from engine.recipe.document import Document, place
-from engine.recipe.edits import Edit
+from engine.recipe.edits import MISSING, Edit
 from engine.recipe.problem import Problem, Severity
 from engine.recipe.resolve import USUAL_LOSS, usual_metrics
 from engine.recipe.schema import Recipe
+from engine.recipe.values import same
 
 
 @dataclass
@@ -85,7 +86,11 @@ class Subject:
         self, severity: Severity, path: str, message: str, hint: str, fixes: tuple[tuple[Edit, ...], ...]
     ) -> None:
         line, column = place(self.document.tree, path)
-        self.problems.append(Problem(line, column, path, message, hint, severity, fixes))
+        telling = tuple(fix for fix in fixes if any(self._changes(edit) for edit in fix))
+        self.problems.append(Problem(line, column, path, message, hint, severity, telling))
+
+    def _changes(self, edit: Edit) -> bool:
+        return edit.op != "set" or not same(self.document.get(edit.path, MISSING), edit.value)
 
     def set(self, path: str, value: Any) -> tuple[Edit, ...]:
         """A fix: put a value in place of what stands there now."""

@@ -147,7 +147,8 @@ def stopping(subject: Subject) -> None:
     path = "train.early_stopping.patience"
     if early.patience >= train.epochs:
         message = f"early stopping waits {early.patience} epochs, and the run has {train.epochs}: it can never stop it"
-        subject.warn(path, message, "be less patient", subject.set(path, max(1, train.epochs // 4)))
+        fixes = subject.set(path, max(1, train.epochs // 4)), subject.unset("train.early_stopping")
+        subject.warn(path, message, "be less patient", *fixes)
     patience = getattr(scheduler, "patience", None)
     if isinstance(patience, int) and early.patience <= patience:
         message = f"early stopping waits {early.patience} epochs and the schedule {patience}: the rate never drops"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from engine.data.facts import Facts
 from engine.parts import catalog
 from engine.parts.part import every_part
 from engine.recipe.diff import diff, edits_between
-from engine.recipe.document import Document
+from engine.recipe.document import Document, load
 from engine.recipe.edits import EditRefused
 from engine.recipe.json_schema import recipe_schema
 from engine.recipe.reader import data, read
@@ -148,6 +149,25 @@ def test_a_new_type_keeps_what_it_has_and_names_what_it_drops(
 
 def test_a_type_that_stands_there_is_no_change() -> None:
     assert change_type(Document.from_text(BASE), "optimizer", "SGD") == ((), [])
+
+
+def test_a_type_set_on_the_command_line_drops_fields_and_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text(BASE)
+    document = load(path, ["optimizer.type=RMSprop", "optimizer.momentum=0.5", "model.layers.0.type=GELU"])
+    assert document.get("optimizer") == {"type": "RMSprop", "lr": 0.01, "momentum": 0.5}
+    assert document.get("model.layers.0") == "GELU"
+    assert document.notes == ["optimizer: RMSprop has no nesterov: dropped"]
+    document.undo()
+    assert document.text == BASE
+
+
+def test_a_field_set_for_a_new_type_before_it_stays(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text("optimizer: {type: Adam, betas: [0.9, 0.99]}\n")
+    document = load(path, ["optimizer.momentum=0.9", "optimizer.type=SGD", "optimizer.nesterov=true"])
+    assert document.get("optimizer") == {"type": "SGD", "momentum": 0.9, "nesterov": True}
+    assert document.notes == ["optimizer: SGD has no betas: dropped"]
 
 
 @pytest.mark.parametrize(("path", "new"), [("optimizer", "Adm"), ("data.normalize", "minmax"), ("optimizer", "ReLU")])
