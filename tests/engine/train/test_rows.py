@@ -1,0 +1,67 @@
+"""Folding losses into rows."""
+
+from __future__ import annotations
+
+import zlib
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.train import rows
+from engine.train.executors.executor import Rate
+from engine.train.rows import RecordedRows, TimedRows
+
+chunks = st.lists(st.lists(st.floats(0, 10, width=32), min_size=1, max_size=9), min_size=1, max_size=20)
+
+
+def pieces(parts: list[list[float]]) -> list[tuple[int, Any, list[Rate]]]:
+    first, found = 1, []
+    for part in parts:
+        rates = [Rate(1.0 / (first + offset)) for offset in range(len(part))]
+        found.append((first, np.array(part, np.float32), rates))
+        first += len(part)
+    return found
+
+
+@given(chunks, st.lists(st.floats(0, 0.03), min_size=20, max_size=20))
+def test_no_loss_is_lost_and_rows_keep_their_distance(parts: list[list[float]], pauses: list[float]) -> None:
+    clock = [100.0]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rows.time, "monotonic", lambda: clock[0])
+        timed, given_rows, moments = TimedRows(), [], []
+        for (first, losses, rates), pause in zip(pieces(parts), pauses, strict=False):
+            for row in timed.add(first, losses, rates, 1):
+                given_rows.append(row)
+                moments.append(clock[0])
+            clock[0] += pause
+        given_rows += list(timed.flush())
+    every = np.concatenate([losses for _, losses, _ in pieces(parts)])
+    at = 0
+    for row in given_rows:
+        held = every[at : at + row.count]
+        assert row.first == at + 1 and row.step == at + row.count
+        assert row.crc == f"{zlib.crc32(held.tobytes()):08x}"
+        assert row.loss_min == held.min() and row.loss_max == held.max()
+        assert row.lr == 1.0 / row.step
+        at += row.count
+    assert at == len(every)
+    assert all(b - a >= rows.INTERVAL - 1e-9 for a, b in pairwise(moments))
+
+
+@given(chunks, chunks)
+def test_recorded_rows_are_cut_where_they_were(parts: list[list[float]], others: list[list[float]]) -> None:
+    cuts, first = [], 1
+    for part in others:
+        cuts.append((first, len(part)))
+        first += len(part)
+    recorded = RecordedRows(cuts)
+    found = [row for first, losses, rates in pieces(parts) for row in recorded.add(first, losses, rates, 1)]
+    total = sum(map(len, parts))
+    assert [(row.first, row.count) for row in found] == [cut for cut in cuts if sum(cut) - 1 <= total]
+    every = np.concatenate([losses for _, losses, _ in pieces(parts)])
+    for row in found:
+        assert row.crc == f"{zlib.crc32(every[row.first - 1 : row.step].tobytes()):08x}"

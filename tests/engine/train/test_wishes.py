@@ -1,0 +1,140 @@
+"""Commands that come while data is read or an epoch is validated."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.runs.commands import request, send
+from engine.runs.journal import read
+from engine.train import session
+from engine.train.desk import Change
+from engine.train.executors import autograd
+from engine.train.life import live
+
+TEXT = """
+seed: 9
+data: {source: {type: Builtin, name: digits}, limit: 64, batch_size: 32}
+model: {layers: [{type: Linear, out_features: 8}, {type: Dropout, p: 0.4}, {type: Linear, out_features: outputs}]}
+optimizer: {type: Adam, lr: 0.01}
+train: {epochs: 4, early_stopping: {patience: 2, min_delta: 0.0}}
+"""
+
+
+@pytest.fixture
+def slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Validation in several slices."""
+    monkeypatch.setattr(autograd, "slice_of", lambda shape: 64)
+
+
+class During:
+    """A desk on which a wish lands while the first epoch is validated."""
+
+    def __init__(self, desk: Any, wish: Any) -> None:
+        self.desk, self.wish, self.heard = desk, wish, 0
+        self.wishes = desk.wishes
+
+    def listen(self, step: int) -> Iterator[Any]:
+        yield from self.desk.listen(step)
+        if step == 2:
+            self.heard += 1
+            if self.heard == 3:  # once before the epoch is closed, then slice by slice
+                self.wish(self.wishes)
+
+    def rest(self) -> None:
+        self.wishes.pause = False
+
+    def over(self, step: int, epoch: int) -> bool:
+        return bool(self.desk.over(step, epoch))
+
+    def horizon(self, step: int) -> int | None:
+        return None
+
+
+def with_wish(make_loop: Any, wish: Any) -> Any:
+    trained = make_loop(TEXT)
+    trained.loop._desk = During(trained.loop._desk, wish)
+    trained.records.extend(trained.loop.run())
+    return trained
+
+
+def test_a_stop_leaves_the_validation_to_the_next_life(slices: None, make_loop: Any, train: Any) -> None:
+    def stop(wishes: Any) -> None:
+        wishes.stop = "stopped"
+
+    stopped = with_wish(make_loop, stop)
+    state = stopped.session.executor.state()  # before another loop draws from the same generator
+    whole, position = train(TEXT), stopped.loop.position
+    assert (position.step, position.index, position.epoch) == (2, 2, 0) and not stopped.of("epoch")
+    again = train(TEXT, state=state, position=position)
+    assert again.loop.position == whole.loop.position
+    assert [e.digest for e in again.of("epoch")] == [e.digest for e in whole.of("epoch")]
+
+
+def test_a_pause_holds_between_two_slices(slices: None, make_loop: Any, train: Any) -> None:
+    def pause(wishes: Any) -> None:
+        wishes.pause = True
+
+    held, whole = with_wish(make_loop, pause), train(TEXT)
+    order = [r.type for r in held.records if r.type in ("paused", "resumed", "epoch")]
+    assert order == ["paused", "resumed", *["epoch"] * 4]
+    assert held.loop.position == whole.loop.position
+
+
+def test_an_edit_has_one_meaning_wherever_at_its_step_it_came(slices: None, make_loop: Any, train: Any) -> None:
+    edits = [
+        {"op": "set", "path": "optimizer.lr", "value": 0.1},
+        {"op": "set", "path": "train.early_stopping", "value": {"patience": 1, "min_delta": 100.0}},
+    ]
+    late = with_wish(make_loop, lambda wishes: wishes.changes.append(Change(None, edits)))
+    early = train(TEXT, changes=[(2, Change(None, edits))])
+    assert [r.step for r in late.of("edited")] == [r.step for r in early.of("edited")] == [2]
+    assert late.loop.position == early.loop.position and late.loop.position.epoch == 2
+    assert late.loop.ending.reason == "early_stopped"
+
+
+@pytest.fixture
+def slow_reading(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Data that is never done reading; signal handlers as they were, afterwards."""
+
+    def never(recipe: Any, base: Path, progress: Any) -> None:
+        done = 0
+        while True:
+            done += 1
+            progress("loading", done, None)
+
+    monkeypatch.setattr(session, "prepare", never)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
+    yield
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+def test_pause_resume_and_stop_while_data_is_read(slow_reading: None, nursery: Any) -> None:
+    run_dir = nursery.create(TEXT)
+    answers: list[Any] = []
+    support = __import__("sys").modules[type(nursery).__module__]
+
+    def commands() -> None:
+        support.await_record(run_dir, lambda r: r["type"] == "progress")
+        for verb in ("pause", "resume"):
+            answers.append([r["type"] for r in request(run_dir, verb)])
+        waiting = send(run_dir, "set", edits=[{"op": "set", "path": "optimizer.lr", "value": 0.1}])
+        answers.append(waiting)
+        send(run_dir, "stop")
+
+    helper = threading.Thread(target=commands)
+    helper.start()
+    assert live(run_dir) == "stopped"
+    helper.join(30)
+    assert answers[:2] == [["command_accepted", "paused"], ["command_accepted", "resumed"]]
+    records = read(run_dir)
+    assert records[-1]["reason"] == "stopped" and records[-1]["best"] == {}
+    refused = next(r for r in records if r["type"] == "command_refused")
+    assert refused["id"] == answers[2] and "over" in refused["reason"]
+    assert not list((run_dir / "commands").iterdir())
