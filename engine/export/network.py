@@ -122,8 +122,11 @@ def initialised(script: Script, text: str, scheme: Init) -> str:
 def call(script: Script, part: Part, arguments: dict[str, Any]) -> str:
     """The torch call of a part; what is the default in goodfit and in torch alike is left out."""
     name = part.type_name()
-    if part.torch is None:
-        raise UserError(f"{name} cannot be written as code: it names no torch call", "give the part a `torch` call")
+    if part.torch is None or part.torch.startswith("."):
+        raise UserError(
+            f"{name} cannot be written as code: nothing that can be imported builds it",
+            "let its `torch` name a function or class of an installed module",
+        )
     first = POSITIONAL.get(name, ())
     written = [literal(arguments[key]) for key in first]
     known = part.torch.startswith("torch.")

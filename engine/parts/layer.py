@@ -77,6 +77,11 @@ def needs(condition: bool, message: str, hint: str) -> None:
         raise ShapeError(message, hint)
 
 
+def words(shape: Shape) -> str:
+    """A shape in words: `rows of 64 numbers`, `samples of 3 x 8 x 8`."""
+    return f"rows of {shape[0]} numbers" if len(shape) == 1 else f"samples of {' x '.join(map(str, shape))}"
+
+
 def number(width: int | str) -> int:
     """A width as a number. Raises ShapeError for `outputs` where the task's width is not known."""
     if isinstance(width, int):

@@ -51,12 +51,20 @@ class Part(BaseModel):
 
     family: ClassVar[str]
     torch: ClassVar[str | None] = None
-    """Dotted name of the call that builds the part, or None where `engine/train/build/` has a builder."""
+    """Dotted name of the call that builds the part, or None where `engine/train/build/` has a builder. With a dot in
+    front it is a function or class beside the part: `.build_swish` in a file of your own."""
 
     @classmethod
     def type_name(cls) -> str:
         """The word that a recipe uses: the class's own name."""
         return cls.__name__
+
+    @classmethod
+    def torch_path(cls) -> str | None:
+        """Where the call is to be imported from."""
+        if cls.torch is not None and cls.torch.startswith("."):
+            return cls.__module__ + cls.torch
+        return cls.torch
 
     def arguments(self) -> dict[str, Any]:
         """Keyword arguments of the `torch` call; by default every field under its own name."""

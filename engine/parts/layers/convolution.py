@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import model_validator
 
-from engine.parts.layer import Size, WeightLayer, Zero, needs, number, pair, slide
+from engine.parts.layer import Size, WeightLayer, Zero, needs, number, pair, slide, words
 from engine.parts.part import Count, Shape, part, setting
 
 
@@ -46,7 +46,7 @@ class Convolution(WeightLayer):
 
     def output(self, shape: Shape) -> Shape:
         name = self.type_name()
-        needs(len(shape) == self.axes + 1, f"{name} needs {self.samples}, not {shape}", self._hint(shape))
+        needs(len(shape) == self.axes + 1, f"{name} needs {self.samples}, not {words(shape)}", self._hint(shape))
         channels = number(self.out_channels)
         needs(
             shape[0] % self.groups == 0 and channels % self.groups == 0,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from engine.parts.layer import Layer, needs
+from engine.parts.layer import Layer, needs, words
 from engine.parts.part import Shape, part, setting
 
 
@@ -40,5 +40,9 @@ class Dropout2d(Layer):
     )
 
     def output(self, shape: Shape) -> Shape:
-        needs(len(shape) == 3, f"Dropout2d needs images (channels, height, width), not {shape}", "use Dropout for rows")
+        needs(
+            len(shape) == 3,
+            f"Dropout2d needs images (channels, height, width), not {words(shape)}",
+            "use Dropout for rows",
+        )
         return shape

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import Any, ClassVar
 
-from engine.parts.layer import Layer, needs
+from engine.parts.layer import Layer, needs, words
 from engine.parts.part import Shape, part, setting
 
 EPS_HELP = "added to the variance, so that nothing is divided by zero"
@@ -40,7 +40,11 @@ class BatchNorm1d(BatchNorm):
     torch: ClassVar[str | None] = "torch.nn.BatchNorm1d"
 
     def output(self, shape: Shape) -> Shape:
-        needs(len(shape) in (1, 2), f"BatchNorm1d needs rows (C,) or (C, L), not {shape}", "use BatchNorm2d for images")
+        needs(
+            len(shape) in (1, 2),
+            f"BatchNorm1d needs rows (C,) or (C, L), not {words(shape)}",
+            "use BatchNorm2d for images",
+        )
         return shape
 
 
@@ -58,7 +62,7 @@ class BatchNorm2d(BatchNorm):
     def output(self, shape: Shape) -> Shape:
         needs(
             len(shape) == 3,
-            f"BatchNorm2d needs images (channels, height, width), not {shape}",
+            f"BatchNorm2d needs images (channels, height, width), not {words(shape)}",
             "use BatchNorm1d for rows, or put it in front of Flatten",
         )
         return shape

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from pydantic import model_validator
 
-from engine.parts.layer import Layer, Size, Zero, needs, pair, slide
+from engine.parts.layer import Layer, Size, Zero, needs, pair, slide, words
 from engine.parts.part import Shape, part, setting
 
 
@@ -32,7 +32,7 @@ class Pooling(Layer):
         name = self.type_name()
         needs(
             len(shape) == 3,
-            f"{name} needs images (channels, height, width), not {shape}",
+            f"{name} needs images (channels, height, width), not {words(shape)}",
             "view flat rows as images with data.reshape" if len(shape) == 1 else "",
         )
         kernel = pair(self.kernel_size, 2)
@@ -89,7 +89,11 @@ class AdaptiveAvgPool2d(Layer):
         return self
 
     def output(self, shape: Shape) -> Shape:
-        needs(len(shape) == 3, f"AdaptiveAvgPool2d needs images (channels, height, width), not {shape}", "")
+        needs(
+            len(shape) == 3,
+            f"AdaptiveAvgPool2d needs images (channels, height, width), not {words(shape)}",
+            "put it in front of Flatten",
+        )
         return (shape[0], *pair(self.output_size, 2))
 
     def torch_arguments(self, shape: Shape) -> dict[str, Any]:

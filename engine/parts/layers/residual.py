@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import field_validator
 
-from engine.parts.layer import Layer, distinct, needs
+from engine.parts.layer import Layer, distinct, needs, words
 from engine.parts.part import Shape, ShapeError, part, setting
 
 
@@ -37,7 +37,7 @@ class Residual(Layer):
         if self.shortcut == "identity":
             needs(
                 result == shape,
-                f"the block's layers turn {shape} into {result}, so the input cannot be added",
+                f"the block's layers turn {words(shape)} into {words(result)}, so the input cannot be added",
                 "make the shapes match, or set shortcut: projection",
             )
         else:
@@ -57,7 +57,7 @@ class Residual(Layer):
         """Stride of the projection from `shape` to `result`, one an axis; () for rows. Raises ShapeError."""
         needs(
             len(shape) == len(result) and len(shape) <= 3,
-            f"no projection leads from {shape} to {result}",
+            f"no projection leads from {words(shape)} to {words(result)}",
             "a block may change channels and sizes, not the number of axes",
         )
         return tuple(_stride(n, m) for n, m in zip(shape[1:], result[1:], strict=True))

@@ -12,8 +12,7 @@ from engine.parts.layer import Init
 
 def initialise(module: nn.Module, scheme: Init) -> None:
     """Fill `module.weight` by the scheme and `module.bias` with zeros, in place."""
-    assert scheme.torch is not None
-    path, _, name = scheme.torch.rpartition(".")
+    path, _, name = (scheme.torch_path() or "").rpartition(".")
     fill = getattr(importlib.import_module(path), name)
     weight, bias = getattr(module, "weight", None), getattr(module, "bias", None)
     if isinstance(weight, torch.Tensor):

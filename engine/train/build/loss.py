@@ -54,7 +54,7 @@ def build_loss(recipe: Recipe, facts: Facts) -> Criterion:
         raise ValueError("resolve the recipe first: it has no loss")
     arguments = torch_arguments(part, facts)
     tensors = {name: torch.tensor(value) for name, value in arguments.items() if isinstance(value, list)}
-    module = call(part.torch)(**(arguments | tensors))
+    module = call(part.torch_path())(**(arguments | tensors))
     return Criterion(module)
 
 

@@ -52,7 +52,7 @@ def build_layer(layer: Layer, shape: Shape, init: Init | None = None) -> nn.Modu
     builder = BUILDERS.get(layer.type_name())
     if builder is not None:
         return builder(layer, shape, init)
-    module = call(layer.torch)(**layer.torch_arguments(shape))
+    module = call(layer.torch_path())(**layer.torch_arguments(shape))
     assert isinstance(module, nn.Module)
     scheme = layer.init or init if isinstance(layer, WeightLayer) else None
     if scheme is not None:

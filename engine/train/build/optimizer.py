@@ -30,7 +30,7 @@ def build_optimizer(
     arguments = part.arguments() | kernel_arguments(part, kernel)
     if "betas" in arguments:
         arguments["betas"] = tuple(arguments["betas"])
-    optimizer = call(part.torch)(model.parameters(), **arguments)
+    optimizer = call(part.torch_path())(model.parameters(), **arguments)
     assert isinstance(optimizer, torch.optim.Optimizer)
     return optimizer
 

@@ -103,6 +103,10 @@ def test_losses_for_classes(loss: str) -> None:
     agrees(recipe(rest=f"loss: {loss}\noptimizer: Adam"), count=8)
 
 
+def test_balanced_weights_of_a_few_rows() -> None:
+    agrees(recipe(data="limit: 31", rest="loss: {type: CrossEntropyLoss, weight: balanced}\noptimizer: Adam"), count=4)
+
+
 @pytest.mark.parametrize("weight", ["balanced", "2.5", "[0.5]"])
 def test_losses_for_two_classes(weight: str) -> None:
     rest = f"loss: {{type: BCEWithLogitsLoss, pos_weight: {weight}}}\noptimizer: Adam"

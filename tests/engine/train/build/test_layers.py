@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.parts import catalog
+from engine.parts import catalog, part
 from engine.parts.layer import Layer
 from engine.parts.layers.activation import Softmax
 from engine.parts.part import ShapeError, find, names
@@ -157,3 +159,29 @@ def test_averages_as_matrix_products_equal_adaptive_pooling(size: tuple[int, int
     x = torch.rand(2, 3, *size, dtype=torch.float64)
     expected = torch.nn.functional.adaptive_avg_pool2d(x, bins)
     assert torch.allclose(averages(size[0], bins[0], x) @ x @ averages(size[1], bins[1], x).T, expected)
+
+
+def test_a_part_of_somebodys_own_builds_what_stands_beside_it(tmp_path: Path) -> None:
+    file = tmp_path / "own.py"
+    file.write_text(
+        "from engine.parts.layer import Layer\n"
+        "from engine.parts.part import part, setting\n"
+        "def build_scale(factor):\n"
+        "    import torch\n"
+        "    class Scale(torch.nn.Module):\n"
+        "        def forward(self, x):\n"
+        "            return x * factor\n"
+        "    return Scale()\n"
+        "@part\n"
+        "class Scale(Layer):\n"
+        '    """Multiplies by a factor."""\n'
+        "    torch = '.build_scale'\n"
+        "    factor: float = setting(2.0, help='factor')\n"
+    )
+    try:
+        catalog.load_file(file)
+        scale = find("layer", "Scale")
+        assert scale is not None
+        assert torch.equal(build_layers([scale(factor=3.0)], (2,))(torch.ones(1, 2)), torch.full((1, 2), 3.0))
+    finally:
+        part._registry["layer"].pop("Scale", None)
