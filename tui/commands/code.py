@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -25,9 +26,9 @@ def command(
 ) -> int:
     """Print one runnable PyTorch file that trains the same network in the same way."""
     from engine.export.code import export
-
     from engine.recipe.document import Document
     from engine.runs.directory import effective_recipe
+    from engine.runs.journal import read
     from engine.runs.summary import launch_options
     from tui.clean import clean_block
     from tui.commands.examine import examine, examine_document, load_parts
@@ -37,9 +38,11 @@ def command(
     from tui.commands.settings import read_settings
 
     found = find_target(target, runs)
+    plan: dict[str, Any] = {}
     if found.is_run:
         options = launch_options(found.path)
         load_parts([*parts, *(Path(file) for file in options.get("parts", ()))])
+        plan = next((record for record in reversed(read(found.path)) if record["type"] == "plan"), {})
         document = Document.from_text(effective_recipe(found.path), found.path / "recipe.yaml")
         document.apply(read_settings(sets))
         base = data_root or Path(options.get("base") or ".")
@@ -50,7 +53,8 @@ def command(
         errors = [problem for problem in examined.problems if problem.severity == "error"]
         show_problems(examined.file, examined.document.text, errors, stream=sys.stderr)
         raise UserError(f"{target} cannot be written as code: {summary(examined.errors, 0)}")
-    text = export(examined.resolved(), examined.facts, examined.base)
+    device, threads = plan.get("device"), plan.get("threads")
+    text = export(examined.resolved(), examined.facts, examined.base, device=device, threads=threads)
     if as_json:
         emit("code", text=text)
     else:
