@@ -9,6 +9,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tui.charts.grid import Grid, changes
+from tui.charts.narrow import narrow_updates
 
 
 class Canvas(Widget):
@@ -27,6 +28,10 @@ class Canvas(Widget):
         self._grid = Grid(0, 0)
         self._strips: dict[int, Strip] = {}
         self._looks: dict[str, Style] = {}
+
+    def on_mount(self) -> None:
+        """Let Textual write no more than what is refreshed."""
+        narrow_updates()
 
     def paint(self, grid: Grid) -> None:
         """Fill the grid: the widget's whole content, from what is true now."""
