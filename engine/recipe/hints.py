@@ -17,7 +17,7 @@ from engine.recipe.paths import child
 from engine.recipe.reader import Entry, Node
 from engine.recipe.scalars import NumberTooLong, plain_value
 from engine.recipe.schema import Recipe
-from engine.recipe.words import allows_none, choices, listed, members, nearest, suggestion
+from engine.recipe.words import allows_none, choices, listed, members, nearest, shown, suggestion
 
 OTHER_NAMES = {
     "learning_rate": "lr",
@@ -51,6 +51,8 @@ OTHER_NAMES = {
 }
 """Names that other tools have for a key."""
 FROM_THE_LAYER_IN_FRONT = ("in_features", "in_channels", "num_features", "normalized_shape")
+A_LAYER_OF_ITS_OWN = {"activation": "ReLU", "dropout": "Dropout", "batch_norm": "BatchNorm1d"}
+"""What other tools take as a setting of a layer, and here is a layer."""
 INSTEAD = {
     "BCELoss": ("BCEWithLogitsLoss", "it takes the network's plain outputs and is steadier: leave out the Sigmoid"),
     "NLLLoss": ("CrossEntropyLoss", "it takes the network's plain outputs: leave out the LogSoftmax"),
@@ -87,12 +89,12 @@ def unknown_type(family: str, name: str, path: str, node: Node) -> tuple[str, st
         return f"{name} is not offered: use {other}", why, [Edit("set", place, other, expect=name)]
     elsewhere = next((other for other in FAMILIES if other != family and find(other, name)), None)
     if elsewhere:
-        return f"{name} is a type of {elsewhere}, not of {family}", f"types: {listed(known)}", []
+        return f"{shown(name)[1:-1]} is a type of {elsewhere}, not of {family}", f"types: {listed(known)}", []
     alias = OTHER_TYPES.get(name)
     close = alias if alias in known else nearest(name, known)
     hint = f"did you mean {close}?" if close else f"types: {listed(known)}"
     fixes = [Edit("set", place, close, expect=name)] if close else []
-    return f"there is no {family} {name!r}", hint, fixes
+    return f"there is no {family} {shown(name)}", hint, fixes
 
 
 def unknown_key(entry: Entry, path: str, known: list[str], present: list[str]) -> tuple[str, list[Edit]]:
@@ -100,6 +102,8 @@ def unknown_key(entry: Entry, path: str, known: list[str], present: list[str]) -
     key = entry.key
     if key in FROM_THE_LAYER_IN_FRONT:
         return "it follows from the layer in front: leave it out", [Edit("unset", child(path, key))]
+    if key in A_LAYER_OF_ITS_OWN and "name" in known and path.startswith("model.layers."):
+        return f"it is a layer of its own: put {A_LAYER_OF_ITS_OWN[key]} behind this one", []
     other = OTHER_NAMES.get(key, key)
     close = other if other in known else None
     home = None if close else homes().get(other)

@@ -18,6 +18,7 @@ from engine.errors import UserError
 from engine.recipe.paths import child
 from engine.recipe.problem import Problem
 from engine.recipe.scalars import NumberTooLong, plain_value
+from engine.recipe.words import shown
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 24
@@ -299,7 +300,9 @@ class _Builder:
         if node.text in top.seen:
             line = top.seen[node.text]
             path = child(top.path, node.text)
-            self.problems.append(Problem(*place, path, f"{node.text!r} stands twice", f"the first is in line {line}"))
+            self.problems.append(
+                Problem(*place, path, f"{shown(node.text)} stands twice", f"the first is in line {line}")
+            )
             top.duplicate = True
         top.seen.setdefault(node.text, node.line)
 
@@ -365,7 +368,11 @@ def _syntax_problem(error: yaml.MarkedYAMLError, text: str) -> Problem:
     elif "found unexpected end of stream" in said:
         said, hint = "a quote is not closed", _opened(error)
     elif "cannot start any token" in said:
-        hint = "put the text in quotes"
+        said, hint = "a value cannot begin with this sign", "put the text in quotes"
+    elif "expected node content" in said:
+        said, hint = "a value is missing here", "look for a stray comma, dash or bracket"
+    elif "<document start>" in said:
+        said, hint = "the recipe should end here", "look for a bracket too many, or a key in the wrong column"
     return Problem(line, column, "", said, hint)
 
 

@@ -20,6 +20,8 @@ from engine.parts.scheduler import Scheduler
 from engine.parts.source import Source
 
 Task = Literal["classification", "binary", "multilabel", "regression"]
+MAX_SEED = 2**63 - 1
+"""What the random generators take."""
 ColumnType = Literal["number", "category", "image", "ignore"]
 
 
@@ -44,7 +46,7 @@ class Split(Section):
     group: str | None = setting(None, help="column whose equal values stay together in one part")
     time: str | None = setting(None, help="column to order by: the latest rows become the test part")
     column: str | None = setting(None, help="column that holds train, validation or test")
-    seed: int = setting(0, help="seed of the split alone", ge=0)
+    seed: int = setting(0, help="seed of the split alone", ge=0, le=MAX_SEED)
 
 
 class Normalize(Section):
@@ -73,7 +75,7 @@ class Data(Section):
     )
     shuffle: bool = setting(True, help="a new order every epoch")
     drop_last: bool = setting(False, help="leave out the last, shorter batch of an epoch")
-    num_workers: int = setting(0, help="processes that load data beside the training process", ge=0)
+    num_workers: int = setting(0, help="processes that load data beside the training process", ge=0, le=256)
     pin_memory: bool = setting(False, help="page-locked memory for faster copies to a GPU")
 
 
@@ -123,13 +125,13 @@ class FindLR(Section):
 
     start: float = setting(1e-7, help="lowest rate", gt=0, log=True)
     end: float = setting(10.0, help="highest rate", gt=0, log=True)
-    steps: int = setting(100, help="rates tried", ge=10)
+    steps: int = setting(100, help="rates tried", ge=10, le=100_000)
 
 
 class Search(Section):
     """What a hyperparameter search tries."""
 
-    trials: int = setting(10, help="runs in all", ge=1)
+    trials: int = setting(10, help="runs in all", ge=1, le=100_000)
     space: dict[str, Any] = setting({}, help="edit path: {uniform | log_uniform | int: [low, high]} or {choice: [...]}")
 
 
@@ -145,7 +147,7 @@ class Recipe(Section):
     goodfit: Literal[1] = setting(1, help="version of the recipe language")
     name: str | None = setting(None, help="name of the run; left out: the file's")
     task: Task | None = setting(None, help="what is predicted; left out: inferred from the target")
-    seed: int = setting(0, help="weights, order, dropout and augmentation; the split has its own", ge=0)
+    seed: int = setting(0, help="weights, order, dropout and augmentation; the split has its own", ge=0, le=MAX_SEED)
     data: Data = setting(help="where the rows come from")
     model: Model = setting(help="the network")
     loss: Loss | None = setting(None, help="what training minimises; left out: the task's usual loss")

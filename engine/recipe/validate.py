@@ -174,7 +174,7 @@ class _Walk:
     def _unknown_key(self, cls: type[BaseModel], node: Node, entry: Entry, path: str, what: str) -> None:
         here = child(path, entry.key)
         known = [*(["type"] if issubclass(cls, Part) else []), *cls.model_fields]
-        message = f"{what} has no key {entry.key!r}"
+        message = f"{what} has no key {shown(entry.key)}"
         hint, fixes = hints.unknown_key(entry, path, known, [other.key for other in node.entries])
         self.report(_place(entry.node), here, message, hint, *fixes)
 

@@ -16,7 +16,7 @@ from engine.recipe.edits import Edit, EditRefused, edit_from_json, edit_to_json
 from engine.recipe.paths import join, split
 from engine.recipe.scalars import write_flow, write_key, write_scalar
 from engine.recipe.splice import apply_edits, apply_with_inverse
-from engine.recipe.values import lookup, same
+from engine.recipe.values import changed, lookup, same
 
 KEYS = st.sampled_from(
     ["a", "lr", "type", "sepal.length", "a b", "ünï", "1", "no", "#x", "k: v", "", "-", "~", '"q"', "name", "[", "日本"]
@@ -323,3 +323,58 @@ def test_floats_keep_every_bit(value: float) -> None:
         assert isinstance(back, float)
         assert math.copysign(1, back) == math.copysign(1, value)
         assert back == value
+
+
+LAYERS = st.one_of(
+    st.sampled_from(["ReLU", "Dropout"]),
+    st.builds(lambda p, name: {"type": "Dropout", "p": p, "name": name}, st.floats(0, 1), st.sampled_from(["a", "b"])),
+    st.just({"type": "Residual", "layers": ["ReLU"]}),
+)
+RECIPES = st.fixed_dictionaries(
+    {"model": st.fixed_dictionaries({}, optional={"layers": st.one_of(st.none(), st.lists(LAYERS, max_size=3))})},
+    optional={
+        "loss": st.sampled_from(["MSELoss", None, {"type": "MSELoss"}]),
+        "optimizer": st.sampled_from(["Adam", {"type": "SGD", "lr": 0.1}]),
+        "train": st.one_of(st.none(), st.just({"epochs": 3}), st.just({})),
+    },
+)
+RECIPE_EDITS = st.one_of(
+    st.builds(
+        lambda path, value: Edit("set", path, value),
+        st.sampled_from(
+            [
+                *("loss.type", "loss.reduction", "optimizer.lr", "optimizer.type", "train.epochs", "model.init.type"),
+                *("train.early_stopping.patience", "model.layers.0.p", "model.layers.a.p", "model.layers.1", "seed"),
+                *("model.layers.1.layers.0.p", "data.columns", 'data.columns."a.b"', "model"),
+            ]
+        ),
+        st.one_of(SCALARS, st.just({"type": "ReLU"}), st.just({"layers": []}), st.just([1, "x"])),
+    ),
+    st.builds(lambda at, layer: Edit("insert", f"model.layers.{at}", layer), st.integers(0, 3), LAYERS),
+    st.builds(lambda at: Edit("unset", f"model.layers.{at}"), st.sampled_from([0, 1, "a", "b"])),
+    st.builds(
+        lambda at, to: Edit("move", f"model.layers.{at}", to=to), st.sampled_from([0, 1, "b"]), st.integers(0, 3)
+    ),
+    st.sampled_from([Edit("unset", "loss"), Edit("unset", "train.epochs"), Edit("insert", "metrics.0", "AUROC")]),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_transactions_on_recipes_are_taken_back_whole(drawn: st.DataObject) -> None:
+    values = drawn.draw(RECIPES)
+    text = Writer(drawn.draw).document(values)
+    edits: list[Edit] = []
+    for edit in drawn.draw(st.lists(RECIPE_EDITS, min_size=1, max_size=5)):
+        try:
+            values = changed(values, edit)
+        except EditRefused:
+            with pytest.raises(EditRefused):
+                apply_edits(text, [*edits, edit])
+            continue
+        edits.append(edit)
+    new, inverse = apply_with_inverse(text, edits)
+    assert same(reader.data(reader.read(new).root) or {}, values)
+    assert apply_edits(new, inverse) == text
+    back = apply_edits(new, [edit_from_json(edit_to_json(edit)) for edit in inverse])
+    assert same(reader.data(reader.read(back).root) or {}, reader.data(reader.read(text).root) or {})

@@ -115,7 +115,7 @@ REFUSED = [
     ("a: 'x\n", 2, 1, "quote is not closed"),
     ("a: b: c\n", 1, 5, "colon is not expected"),
     ("a: 1\n b: 2\n", 2, 3, ""),
-    ("a: @x\n", 1, 4, "cannot start"),
+    ("a: @x\n", 1, 4, "cannot begin"),
     ("a: 1\x00\n", 1, 5, "U+0000"),
     ("a: 1\nb: \x1b[2J\n", 2, 4, "U+001B"),
     ("a: \x85\n", 1, 4, "U+0085"),

@@ -119,6 +119,13 @@ ONE = [
         "",
         "leave it",
     ),
+    (
+        "    - ReLU",
+        "    - {type: Linear, out_features: 3, activation: relu}",
+        "model.layers.1.activation",
+        "",
+        "of its own",
+    ),
     ("    - ReLU", "    - {type: ReLU, name: a.b}", "model.layers.1.name", "a name starts with a letter", ""),
     (
         "    - ReLU",
@@ -150,6 +157,9 @@ ONE = [
     ("model:", "train: {epochs: 0}\nmodel:", "train.epochs", "must be at least 1, not 0", ""),
     ("model:", "train: {epochs: 10_000}\nmodel:", "train.epochs", "a whole number, not '10_000'", "write 10000"),
     ("model:", "train: {epochs: 1000000000000000000}\nmodel:", "train.epochs", "must be at most", ""),
+    ("model:", "seed: 99999999999999999999\nmodel:", "seed", "must be at most 9223372036854775807", ""),
+    ("model:", "data: 3\nmodel:", "data", "stands twice", "line 1"),
+    ("model:", f"{'k' * 999}: 3\nmodel:", "k" * 999, "...", "keys"),
     ("model:", "train: {deterministic: no}\nmodel:", "train.deterministic", "true or false, not 'no'", "write false"),
     ("model:", "train: {threads: many}\nmodel:", "train.threads", "a whole number or auto, not 'many'", ""),
     ("model:", "train: {threads: 0}\nmodel:", "train.threads", "must be at least 1, not 0", ""),
