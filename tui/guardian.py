@@ -1,7 +1,7 @@
 """The small process that stands between the shell and the workbench.
 
-It paints a skeleton at once, starts the UI as a child process, and gives the terminal back in order whatever ends that
-child, also SIGKILL: cooked, main screen, mouse and paste modes off, cursor on. It imports nothing heavy. Both processes
+It starts the UI as a child process behind the skeleton, and gives the terminal back in order whatever ends that child,
+also SIGKILL: cooked, main screen, mouse and paste modes off, cursor on. It imports nothing heavy. Both processes
 are in the shell's foreground group, so keys, ^Z and resizes reach the child as if the guardian were not there. Workers
 have sessions of their own and are not touched.
 """
@@ -12,7 +12,6 @@ import contextlib
 import os
 import select
 import signal
-import sys
 import termios
 import time
 from collections.abc import Sequence
@@ -23,7 +22,6 @@ GRACE = 3.0
 TICK = 1.0
 """Seconds between looks at whether the terminal is still there."""
 
-ENTER = "\x1b[?1049h\x1b[?25l\x1b[2J\x1b[H"
 # CAN and ST end a sequence that the child did not finish. Then: synchronised output, every mouse mode, focus events,
 # bracketed paste, in-band resize off; line wrap and cursor on; colours and character set as they were.
 _MODES_OFF = (
@@ -37,13 +35,13 @@ _CURSOR = "\x1b[?25h"
 Attributes = list[Any]
 
 
-def guard(command: Sequence[str], title: str) -> int:
+def guard(command: Sequence[str]) -> int:
     """Run `command` as the UI on this terminal and return the exit code, 128 + n where signal n ended it.
 
     `command` gets the option `--life FD`: a pipe that ends when the guardian does. Raises OSError where standard
     input is no terminal.
     """
-    terminal = sys.stdin.fileno()
+    terminal = 0
     before = termios.tcgetattr(terminal)
     wake, wake_write = os.pipe()
     os.set_blocking(wake, False)
@@ -52,7 +50,6 @@ def guard(command: Sequence[str], title: str) -> int:
     for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGWINCH):
         signal.signal(number, lambda *_: None)
     quiet(terminal, before)
-    put(ENTER + skeleton(title, *size(terminal)))
     life, life_write = os.pipe()
     os.set_inheritable(life, True)
     clean_end = False
@@ -168,7 +165,7 @@ def set_attributes(terminal: int, attributes: Attributes) -> None:
 
 def orphaned() -> None:
     """In the child, once the guardian is gone: nobody else would give the terminal back."""
-    terminal = sys.stdin.fileno()
+    terminal = 0
     put(_MODES_OFF + _LEAVE + _CURSOR)
     try:
         if os.tcgetpgrp(terminal) != os.getpgrp():
@@ -182,27 +179,6 @@ def orphaned() -> None:
 
 
 def put(text: str) -> None:
-    """Write to the terminal, which may be gone."""
+    """Write to the terminal, which may be gone. By its number: Textual puts something else in place of sys.stdout."""
     with contextlib.suppress(OSError):
-        os.write(sys.stdout.fileno(), text.encode())
-
-
-def size(terminal: int) -> tuple[int, int]:
-    """Columns and rows."""
-    try:
-        columns, rows = os.get_terminal_size(terminal)
-    except OSError:
-        return 80, 24
-    return max(columns, 20), max(rows, 5)
-
-
-def skeleton(title: str, columns: int, rows: int) -> str:
-    """The workbench's outline, to look at until the UI has painted its first frame."""
-    side = min(28, columns // 3)
-    top = f" goodfit  {title}"[: columns - 1]
-    lines = [top, "┌──┬" + "─" * (side - 4) + "┬" + "─" * (columns - side - 2) + "┐"]
-    for _ in range(rows - 4):
-        lines.append("│  │" + " " * (side - 4) + "│" + " " * (columns - side - 2) + "│")
-    lines.append("└──┴" + "─" * (side - 4) + "┴" + "─" * (columns - side - 2) + "┘")
-    lines.append(" opening ..."[:columns])
-    return "\x1b[H\x1b[2m" + "\r\n".join(lines) + "\x1b[0m"
+        os.write(1, text.encode())

@@ -28,7 +28,20 @@ def start(argv: list[str]) -> int:
 
 
 def workbench(argv: list[str], path: str | None) -> int:
-    """`goodfit [PATH]`: open the workbench."""
+    """`goodfit [PATH]`: open the workbench, its outline first."""
+    from tui.skeleton import paint, unpaint
+
+    painted = (path is None or os.path.lexists(path)) and paint(path)
+    try:
+        return open_behind(argv, path, painted)
+    except BaseException:
+        if painted:
+            unpaint()
+        raise
+
+
+def open_behind(argv: list[str], path: str | None, painted: bool) -> int:
+    """Import the rest behind the outline and go on."""
     from pathlib import Path
 
     from tui.options import Options
@@ -46,7 +59,7 @@ def workbench(argv: list[str], path: str | None) -> int:
     )
     from tui.screen import open_workbench
 
-    return open_workbench(path, options)
+    return open_workbench(path, options, painted=painted)
 
 
 if __name__ == "__main__":

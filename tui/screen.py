@@ -7,11 +7,14 @@ import sys
 from pathlib import Path
 
 from tui.options import Options
+from tui.skeleton import paint, unpaint
 
 
-def open_workbench(path: str | None, options: Options) -> int:
-    """Open the workbench on a recipe, a run, data, or nothing yet; returns the exit code."""
-    from tui.clean import clean
+def open_workbench(path: str | None, options: Options, *, painted: bool = False) -> int:
+    """Open the workbench on a recipe, a run, data, or nothing yet; returns the exit code.
+
+    `painted`: the outline is on the screen already.
+    """
     from tui.commands.output import prepare_streams
 
     prepare_streams()
@@ -20,7 +23,7 @@ def open_workbench(path: str | None, options: Options) -> int:
         if isinstance(found, int):
             return found
         path = found
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not painted and not paint(path):
         return refuse("the workbench needs a terminal", "without one, `goodfit train RECIPE` trains")
     from tui.guardian import guard
     from tui.ui_process import encode, new_log
@@ -28,8 +31,9 @@ def open_workbench(path: str | None, options: Options) -> int:
     log = new_log()
     command = [sys.executable, "-P", "-m", "tui.ui_process", encode(path, options, log)]
     try:
-        code = guard(command, clean(Path(path).name) if path else "")
+        code = guard(command)
     except OSError as error:
+        unpaint()
         return refuse(f"the workbench could not start: {error.strerror or error}", "")
     report(code, Path(log))
     return code

@@ -60,11 +60,10 @@ def main() -> int:
     threading.Thread(target=end_with_guardian, args=(life,), daemon=True).start()
     divert_errors(log)
     try:
-        from tui import app
+        from tui.app import run
 
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        code = app.run(path, options)
-        return code if isinstance(code, int) else 0
+        return run(path, options)
     except KeyboardInterrupt:
         return 130
     except Exception:

@@ -32,8 +32,11 @@ Probe().run()
 GUARD = """
 import sys
 from tui.guardian import guard
-sys.exit(guard([sys.executable, "-c", open(sys.argv[1]).read(), sys.argv[2]], "probe.yaml"))
+from tui.skeleton import paint
+paint("probe.yaml")
+sys.exit(guard([sys.executable, "-c", open(sys.argv[1]).read(), sys.argv[2]]))
 """
+ROOT = Path(__file__).parents[2]
 MODES = (1000, 1003, 1006, 1015, 1004, 1049, 2004)
 
 
@@ -135,3 +138,37 @@ def test_suspended_where_nobody_could_go_on_it_comes_back(start: Callable[[], tu
     terminal.type(b"q")
     assert terminal.wait() == 0
     assert_usable(terminal)
+
+
+def test_suspended_in_a_shell_it_gives_the_terminal_back_and_returns(tmp_path: Path) -> None:
+    for name, words in (("ui.py", UI), ("guard.py", GUARD)):
+        (tmp_path / name).write_text(words)
+    start = f"{sys.executable} guard.py ui.py pid"
+    env = {
+        "PS1": "$ ",
+        "PYTHONPATH": str(ROOT),
+        "HISTFILE": "",
+        "INPUTRC": "/dev/null",
+        "BASH_SILENCE_DEPRECATION_WARNING": "1",
+    }
+    with Terminal(["bash", "--norc", "--noprofile", "-i"], cwd=tmp_path, env=env) as terminal:
+        terminal.until_text("$ ")
+        terminal.type(start.encode() + b"\n")
+        terminal.until(lambda: terminal.private_mode(2004) and terminal.private_mode(1049))
+        terminal.until_text("the UI is up")
+        terminal.type(b"z")
+        terminal.until(lambda: not terminal.private_mode(1049) and "Stopped" in terminal.text)
+        assert not terminal.private_mode(1000) and terminal.private_mode(25)
+        terminal.type(b"stty -a | tr ';' '\\n' | grep -ow -e '-echo' -e '-icanon' -e '-isig'; echo $((6*7))\n")
+        terminal.until_text("42")
+        assert "\n-echo " not in terminal.text and "\n-icanon " not in terminal.text
+        terminal.type(b"fg\n")
+        terminal.until(lambda: terminal.private_mode(1049))
+        before = len(terminal.written)
+        terminal.type(b"q")
+        terminal.until(lambda: b"$ " in terminal.written[before:])
+        assert not terminal.private_mode(1049)
+        terminal.type(b"echo $((7*7))\n")
+        terminal.until_text("49")
+        terminal.type(b"exit\n")
+        assert terminal.wait() == 0
