@@ -47,7 +47,7 @@ def _cell_keys(column: Column) -> Keys:
 def _array_keys(x: Array) -> Keys:
     n = len(x)
     keys = np.zeros(n, dtype=np.uint64)
-    chunk = max(1, 4_000_000 // max(1, x[0].nbytes))
+    chunk = max(1, 4_000_000 // max(1, x.nbytes // max(1, n)))
     for start in range(0, n, chunk):
         part = np.ascontiguousarray(x[start : start + chunk]).reshape(len(x[start : start + chunk]), -1)
         raw = part.view(np.uint8)
