@@ -7,6 +7,7 @@ the same order. On the same machine and torch build its losses are those of `goo
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from engine.data.facts import Facts
@@ -71,7 +72,8 @@ def export(recipe: Recipe, facts: Facts, base: Path, *, device: str | None = Non
 
 
 def _head(name: str) -> str:
-    return f'''"""{name}: trained by plain PyTorch.
+    shown = re.sub(r"[^\w .,:()+-]", "_", name)  # nothing that could end the docstring
+    return f'''"""{shown}: trained by plain PyTorch.
 
 Written by goodfit from a recipe. Same data, split, weights and order as `goodfit train`: on the same machine and torch
 build, the losses are the same to the last bit.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 from typing import Any
 
@@ -178,3 +179,13 @@ def test_two_array_files(tmp_path: Path) -> None:
     np.save(tmp_path / "y.npy", np.linspace(-1, 1, 50))
     text = ARRAYS % ("columns: {x1: ignore}", LAYERS)
     same(text.replace("type: NPZ, path: a.npz", "type: NPY, features: x.npy, target: y.npy"), tmp_path)
+
+
+def test_names_from_outside_stay_names(tmp_path: Path) -> None:
+    evil = [f'{{exit(7)}}"""\'\\ {index}' for index in range(9)]
+    counted = [f"{{exit(7)}}{index}" for index in range(9)]
+    for columns in (evil, counted):
+        with (tmp_path / "table.csv").open("w", newline="") as file:
+            rows = [[*(f"{row * 0.37 % 1:.3f}" for _ in columns), f'"""{row % 2}\\'] for row in range(40)]
+            csv.writer(file).writerows([[*columns, "label"], *rows])
+        same(TABLE % ("label", "batch_size: 8", LAYERS) + 'name: \'a"""; exit(8) #\\\'\n', tmp_path)
