@@ -24,7 +24,7 @@ def command(
     parts: tuple[Path, ...],
     as_json: bool,
 ) -> int:
-    """Print one runnable PyTorch file that trains the same network in the same way."""
+    """Print one runnable PyTorch file that trains the same network in the same way; of a run, by its recorded plan."""
     from engine.export.code import export
     from engine.recipe.document import Document
     from engine.runs.directory import effective_recipe

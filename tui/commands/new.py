@@ -14,14 +14,13 @@ from tui.commands.options import PATH, json_lines, several
 
 @click.command("new")
 @click.argument("data", type=PATH)
-@click.option("--target", metavar="COL", help="The column to predict.")
+@click.option("--target", "targets", multiple=True, metavar="COL", help="The column to predict; several: repeat it.")
 @click.option("--out", "-o", type=PATH, metavar="FILE", help="Recipe to write; left out: named after the data.")
 @click.option("--force", is_flag=True, help="Write over a file that exists.")
 @several(json_lines)
-def command(data: Path, target: str | None, out: Path | None, force: bool, as_json: bool) -> int:
+def command(data: Path, targets: tuple[str, ...], out: Path | None, force: bool, as_json: bool) -> int:
     """Write a first recipe for a data file: what each column is, a split, a small network, and sane settings."""
     from engine.data.start import columns, first_recipe
-
     from tui.commands.examine import load_parts
     from tui.commands.output import emit, narrate
 
@@ -31,9 +30,10 @@ def command(data: Path, target: str | None, out: Path | None, force: bool, as_js
     file = out or Path(f"{data.stem}.yaml")
     if file.exists() and not force:
         raise UserError(f"{file} exists", "-o FILE names another; --force writes over it")
+    target: str | list[str] | None = list(targets) if len(targets) > 1 else targets[0] if targets else None
     if target is None:
         found = columns(data)
-        target = choose_target(found, data) if found else None
+        target = str(found[0]["name"]) if len(found) == 1 else choose_target(found, data) if found else None
     text = first_recipe(data, target, folder=file.parent)
     try:
         file.write_text(text, encoding="utf-8")
@@ -47,7 +47,7 @@ def command(data: Path, target: str | None, out: Path | None, force: bool, as_js
 
 
 def choose_target(columns: list[dict[str, Any]], data: Path) -> str:
-    """Ask which column to predict; where nobody can answer, raise UserError with the columns."""
+    """Ask which column to predict, the likeliest first; where nobody can answer, raise UserError with the columns."""
     from tui.clean import clean
     from tui.commands.output import narrate
 
@@ -59,7 +59,7 @@ def choose_target(columns: list[dict[str, Any]], data: Path) -> str:
     for number, column in enumerate(columns, 1):
         narrate(f"  {number:>3}  {column['name']}  ({column.get('type')}, such as {column.get('example')})")
     while True:
-        answer = click.prompt("number or name", default=names[-1], err=True, value_proc=clean)
+        answer = click.prompt("number or name", default=names[0], err=True, value_proc=clean)
         if answer in names:
             return str(answer)
         if answer.isdecimal() and 1 <= int(answer) <= len(names):

@@ -53,6 +53,8 @@ def command(
     if examined.errors or examined.facts is None:
         warnings = len(examined.problems) - examined.errors
         raise UserError(f"{examined.file} cannot be trained: {summary(examined.errors, warnings)}")
+    if device is not None:
+        refuse_bad_device(examined.document.text, device)
     rows = examined.facts.rows
     if test and not rows.get("test"):
         raise UserError("--test: the data has no test part", "give data.split.test a share above 0")
@@ -72,3 +74,16 @@ def command(
     if detach:
         return started(run_dir, as_json)
     return train_to_the_end(run_dir, as_json, requirements=requirements, fail_on=fail_on)
+
+
+def refuse_bad_device(text: str, device: str) -> None:
+    """Raise UserError where the recipe could not name this device."""
+    from engine.recipe.check import check
+    from engine.recipe.document import Document
+    from engine.recipe.edits import Edit
+
+    document = Document.from_text(text)
+    document.apply(Edit("set", "train.device", device))
+    for problem in check(document).problems:
+        if problem.path == "train.device" and problem.severity == "error":
+            raise UserError(f"--device {device}: {problem.message}", problem.hint)
