@@ -17,6 +17,8 @@ from engine.data.errors import DataError
 
 EMPTY = ("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NAN", "-nan", "NULL", "null", "None", "?")
 """Cells that count as missing."""
+HUGE = 1e37
+"""Numbers are refused beyond this: float32 ends at 3.4e38."""
 BLANKS = " \t\r\n\v\f\u00a0"
 """White space that cells lose at both ends."""
 MOST_LEVELS = 100
@@ -68,10 +70,11 @@ class Column:
                     path,
                 )
             values = np.full(len(self), np.nan)
-        infinite = np.isinf(values)
-        if infinite.any():
+        huge = np.abs(values) > HUGE
+        if huge.any():
             raise DataError(
-                f"{where}column '{self.name}' holds an infinite value in row {int(infinite.argmax())} (from 0)",
+                f"{where}column '{self.name}' holds an infinite value, or one beyond {HUGE:g}, in row "
+                f"{int(huge.argmax())} (from 0)",
                 "replace it by a number, or leave the cell empty and choose data.missing",
                 path,
             )

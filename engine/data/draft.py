@@ -34,6 +34,8 @@ class Draft:
     data: dict[str, Any]
     """source, missing, split ({} or {group}) and perhaps columns."""
     facts: Facts
+    reasons: dict[str, str]
+    """Why each column in `data.columns` is left out."""
 
     def text(self, name: str) -> str:
         """The recipe's YAML; `name` becomes the run's."""
@@ -83,7 +85,7 @@ class Draft:
         lines = ["data:", f"  source: {write_flow(data['source'])}"]
         if data.get("columns"):
             lines.append("  columns:")
-            lines += [f"    {write_key(name)}: {kind}" for name, kind in data["columns"].items()]
+            lines += [f"    {write_key(name)}: {kind} # {self.reasons[name]}" for name, kind in data["columns"].items()]
         if data["missing"] == "median":
             lines.append("  missing: median # empty cells take the training rows' median")
         elif data["missing"] == "drop":

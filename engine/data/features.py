@@ -122,7 +122,15 @@ def encode(columns: list[Column], fitted: list[Fit]) -> npt.NDArray[np.float32]:
             assert values is not None
             if item["fill"] is not None:
                 values = np.where(np.isnan(values), item["fill"], values)
-            out[:, at] = (values - item["mean"]) / item["std"]
+            with np.errstate(over="ignore"):
+                out[:, at] = (values - item["mean"]) / item["std"]
+            if np.isinf(out[:, at]).any():
+                raise DataError(
+                    f"column '{item['name']}': the value in row {int(np.isinf(out[:, at]).argmax())} of its part is "
+                    "too far from the training rows' to be scaled",
+                    "look for a wrong cell, or set data.normalize: none",
+                    child("data.columns", item["name"]),
+                )
             at += 1
             continue
         codes = level_codes(column.texts(), item["levels"])

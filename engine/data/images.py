@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from engine.data.column import HUGE
 from engine.data.errors import DataError
 from engine.data.features import check_given
 from engine.data.prepared import Scaling
@@ -30,8 +31,12 @@ def view(x: Array, reshape: list[int] | None) -> Array:
 
 
 def raw(x: Array) -> Array:
-    """Bytes stay bytes; other numbers become float32."""
-    return np.ascontiguousarray(x if x.dtype == np.uint8 else x.astype(np.float32))
+    """Bytes stay bytes; other numbers become float32. Raises DataError for numbers that are too large for it."""
+    if x.dtype == np.uint8:
+        return np.ascontiguousarray(x)
+    if x.size and max(abs(float(x.max())), abs(float(x.min()))) > HUGE:
+        raise DataError(f"images hold values beyond {HUGE:g}", "scale them to [0, 1]", "data.source")
+    return np.ascontiguousarray(x.astype(np.float32))
 
 
 def fit(x: Array, normalize: Any) -> Scaling:

@@ -148,7 +148,9 @@ def predictions(state: dict[str, Any], outputs: Array, valid: npt.NDArray[np.boo
     several = goal["kind"] in ("labels", "numbers") and len(goal["columns"]) > 1
     if goal["task"] == "regression":
         header = [f"prediction_{name}" for name in goal["columns"]] if several else ["prediction"]
-        cells: list[list[Any]] = in_units(state, outputs.reshape(len(outputs), -1)).tolist()
+        cells: list[list[Any]] = (
+            in_units(state, outputs.reshape(len(outputs), len(goal["columns"]))).tolist() if len(outputs) else []
+        )
     elif goal["task"] == "multilabel":
         header = [f"{what}_{name}" for name in goal["columns"] for what in ("prediction", "p")]
         cells = [[cell for p in row for cell in (int(p > 0.5), p)] for row in outputs.astype(float).tolist()]

@@ -120,6 +120,8 @@ def _same_classes(column: Column, codes: Any) -> bool:
         values = column.number
         if np.isnan(values).any():
             return False
+        if len(np.unique(values[:500])) > classes:
+            return False
         distinct, index = np.unique(values, return_inverse=True)
         if len(distinct) != classes:
             return False

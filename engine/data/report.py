@@ -8,7 +8,7 @@ import numpy as np
 
 from engine.data import same_rows
 from engine.data.baseline import baseline
-from engine.data.column import Column
+from engine.data.column import HUGE, Column
 from engine.data.facts import Facts
 from engine.data.gather import Gathered
 from engine.data.notes import notes
@@ -99,7 +99,7 @@ def _describe(column: Column, role: str, kind: str, rows: Any, count: bool) -> R
             row["unique"] = len(np.unique(there))
         row["constant"] = len(there) > 0 and bool((there == there[0]).all())
         trained = column.number if rows is None else column.number[rows]
-        trained = trained[np.isfinite(trained)]
+        trained = trained[np.abs(trained) <= HUGE]
         if len(trained) and kind == "number":
             row["mean"], row["std"] = float(trained.mean()), float(trained.std())
             row["min"], row["max"] = float(trained.min()), float(trained.max())

@@ -34,6 +34,14 @@ USUAL = (
     *("salary", "income", "y"),
 )
 """Names that targets often have."""
+REASONS = {
+    "id_like": "an id, by its looks",
+    "empty": "empty",
+    "text_ignored": "text with too many different values",
+    "mostly_missing": "mostly empty",
+    "constant": "one value only",
+}
+"""Why a column is left out, by the kind of note about it (`engine.data.notes`)."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +120,7 @@ def _open_npz(content: bytes, path: Path) -> Found:
     x_name = usual[0] if usual else max(stems, key=lambda name: arrays[stems[name]].size)
     x = arrays[stems[x_name]]
     rest = [name for name in stems if name != x_name and len(arrays[stems[name]].shape) in (1, 2)]
-    rest = [name for name in rest if len(arrays[stems[name]]) == len(x)]
+    rest = [name for name in rest if arrays[stems[name]].shape[:1] == x.shape[:1]]
     rest.sort(key=lambda name: name.lower() not in ("y", "target", "targets", "label", "labels"))
     if not rest:
         raise DataError(f"{path.name} has no array that could be the target of '{x_name}'", "add y", "data.source.path")
@@ -150,8 +158,8 @@ def first_recipe(data_path: Path, target: str | list[str] | None = None, folder:
     source = _source(found, path, target)
     data = {"source": source, "missing": "error", "split": {}}
     data["missing"] = _missing(found, source)
-    facts = _facts(data, folder)
-    return Draft(found.rows.label, found.rows.n, data, facts).text(place.stem)
+    facts, reasons = _facts(data, folder)
+    return Draft(found.rows.label, found.rows.n, data, facts, reasons).text(place.stem)
 
 
 def _source(found: Found, path: str, target: str | list[str] | None) -> dict[str, Any]:
@@ -186,25 +194,26 @@ def _missing(found: Found, source: dict[str, Any]) -> str:
     return "median" if any(column.missing().any() for column in used) else "error"
 
 
-def _facts(data: dict[str, Any], folder: Path) -> Facts:
-    """Facts of the data section so far; ids and the like are taken out, and groups kept together, in `data`."""
+def _facts(data: dict[str, Any], folder: Path) -> tuple[Facts, dict[str, str]]:
+    """Facts of the data section so far, and the reason for each column left out: ids and the like are taken out, and
+    groups kept together, in `data`."""
+    reasons: dict[str, str] = {}
     for _ in range(3):
         facts = prepare(_recipe(data), folder).facts
         changed = False
         for note in facts.warnings:
-            if note["kind"] in ("id_like", "empty", "text_ignored", "mostly_missing") or (
-                note["kind"] == "constant" and note["severity"] == "warning"
-            ):
+            if note["kind"] in REASONS and (note["kind"] != "constant" or note["severity"] == "warning"):
                 for name in note["columns"]:
                     if name not in data.setdefault("columns", {}):
                         data["columns"][name] = "ignore"
+                        reasons[name] = REASONS[note["kind"]]
                         changed = True
             if note["kind"] == "straddling_groups" and not data["split"]:
                 data["split"] = {"group": note["columns"][0]}
                 changed = True
         if not changed:
             break
-    return facts
+    return facts, reasons
 
 
 def _recipe(data: dict[str, Any]) -> Recipe:

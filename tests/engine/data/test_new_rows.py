@@ -139,6 +139,8 @@ def test_predictions_have_the_targets_own_names_and_units(csv_of: CsvOf, ready: 
     assert [row[1] for row in numbers.rows] == pytest.approx([mean, mean + std])
     assert in_units(state, np.array([[1.0]])).tolist() == [[mean + std]]
 
+    assert predictions(state, np.zeros((0, 1)), ~valid).rows == [[0, None], [1, None]]
+
     pair = COLUMNS | {"b": [value * 2 for value in COLUMNS["a"]]}
     both = predictions(state_of(ready(csv_of(pair, ["b", "a"]))), np.zeros((2, 2)), valid)
     assert both.header == ["row", "prediction_b", "prediction_a"]
