@@ -216,13 +216,12 @@ class Loop:
     def _rate(self, step: int) -> Rate:
         """What the schedule says of the update after `step` ones."""
         scheduler = self.recipe.scheduler
-        series = monitored_series(scheduler)
         clock = Clock(
             step=step,
             epoch=self.position.epoch,
             steps_per_epoch=self._steps_per_epoch,
             epochs=self.recipe.train.epochs,
-            monitored=() if series is None else tuple(value_of(row, series) for row in self.position.rows),
+            monitored=tuple(self.position.monitored),
             lr=self.recipe.optimizer.lr,
         )
         return Rate(learning_rate(scheduler, clock), momentum_at(scheduler, clock))
@@ -244,7 +243,8 @@ class Loop:
         row: Row = {"train_loss": train_loss, **validation}
         position.epoch += 1
         position.index, position.loss_sum, position.weight_sum = 0, 0.0, 0.0
-        position.rows.append(row)
+        if series_watched := monitored_series(self.recipe.scheduler):
+            position.monitored.append(value_of(row, series_watched))
         improved = early_stopping.judge(position, row, self._monitor)
         yield Epoch(
             epoch=position.epoch,

@@ -38,8 +38,8 @@ class Position:
     """Of the last update."""
     digest: int = 0
     """crc32 of the float32 bits of all step losses and val_losses so far, in order."""
-    rows: list[Row] = field(default_factory=list)
-    """Finished epochs."""
+    monitored: list[float] = field(default_factory=list)
+    """The series that a plateau schedule watches, one value a finished epoch; empty for other schedules."""
     best: Best | None = None
     waited: int = 0
     """Epochs since the monitored series last improved by `min_delta`."""

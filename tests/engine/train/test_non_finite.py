@@ -32,7 +32,7 @@ def text(tmp_path: Path) -> Any:
     """A recipe on forty rows, of which the training row `bad` may hold something enormous."""
 
     def make(
-        bad: int | None = None, value: float = 3e38, lr: float = 0.01, shuffle: str = "false", more: str = ""
+        bad: int | None = None, value: float = 9e36, lr: float = 0.01, shuffle: str = "false", more: str = ""
     ) -> str:
         rng = np.random.default_rng(0)
         x, y = rng.normal(size=(40, 2)).astype(np.float32), rng.normal(size=40).astype(np.float32)

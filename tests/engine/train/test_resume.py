@@ -12,7 +12,7 @@ import torch
 from engine.runs import checkpoints
 from engine.train.desk import Change
 from engine.train.executors.executor import State
-from engine.train.position import Position
+from engine.train.position import Best, Position
 
 TEXT = """
 seed: 9
@@ -88,7 +88,7 @@ def test_an_edit_takes_effect_at_its_step_and_survives_a_resume(train: Any, tmp_
 
 
 def test_a_position_is_plain_json() -> None:
-    position = Position(step=3, rows=[{"val_loss": 0.5}], reference=0.5)
+    position = Position(step=3, monitored=[0.5, 0.25], reference=0.5, best=Best(2, 8, {"val_loss": 0.25}))
     assert Position.from_json(json.loads(json.dumps(position.to_json()))) == position
 
 
@@ -105,3 +105,12 @@ def test_probing_leaves_the_generator_alone(train: Any) -> None:
     before = torch.get_rng_state()
     list(trained.session.executor.evaluate("validation"))
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_run_without_validation_is_judged_by_its_training_loss(train: Any) -> None:
+    text = TEXT.replace("  batch_size: 32", "  batch_size: 32\n  split: {validation: 0}")
+    trained = train(text.replace("scheduler: {type: ReduceLROnPlateau, patience: 0, factor: 0.5}\n", ""))
+    epochs = trained.of("epoch")
+    assert [epoch.val_loss for epoch in epochs] == [None] * 3
+    losses = [epoch.train_loss for epoch in epochs]
+    assert trained.loop.position.best.epoch == losses.index(min(losses)) + 1
