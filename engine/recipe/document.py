@@ -59,7 +59,7 @@ class Document:
             raw = _read_file(path)
         except OSError as error:
             problem = Problem(1, 1, "", f"{path} cannot be read: {error.strerror or error}", _open_hint(error, path))
-            return cls(Tree("", None, (problem,)), path, None)
+            return cls(Tree("", None, (problem,), True), path, None)
         return cls(reader.read_bytes(raw), path, raw)
 
     @classmethod

@@ -67,6 +67,8 @@ class Tree:
     text: str
     root: Node | None
     problems: tuple[Problem, ...] = ()
+    partial: bool = False
+    """Whether something of the text is not in the nodes, so that what seems missing may stand there."""
 
     @property
     def broken(self) -> bool:
@@ -77,7 +79,7 @@ class Tree:
 def read_bytes(raw: bytes) -> Tree:
     """Read a file's bytes: UTF-8 text, with or without a byte order mark."""
     if len(raw) > MAX_BYTES:
-        return Tree("", None, (_too_large(),))
+        return Tree("", None, (_too_large(),), True)
     try:
         return read(raw.decode("utf-8"))
     except UnicodeDecodeError as error:
@@ -86,26 +88,28 @@ def read_bytes(raw: bytes) -> Tree:
         problem = Problem(
             line, column, "", f"byte 0x{raw[error.start]:02x} is not UTF-8 text", "save the file as UTF-8"
         )
-        return Tree(raw.decode("utf-8", "replace"), None, (problem,))
+        return Tree(raw.decode("utf-8", "replace"), None, (problem,), True)
 
 
 def read(text: str) -> Tree:
     """Read a document. Never raises: whatever is wrong stands in `problems`."""
     if len(text) > MAX_BYTES or len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
-        return Tree(text, None, (_too_large(),))
+        return Tree(text, None, (_too_large(),), True)
     shift = 1 if text.startswith("\ufeff") else 0
     if bad := _UNPRINTABLE.search(text, shift):
-        return Tree(text, None, (_unprintable(text, bad.start()),))
+        return Tree(text, None, (_unprintable(text, bad.start()),), True)
     builder = _Builder(text, shift)
+    partial = True
     try:
         builder.build(yaml.parse(text[shift:], Loader=_Loader))
+        partial = builder.partial
     except _Limit as limit:
         builder.problems.append(limit.problem)
     except yaml.MarkedYAMLError as error:
         builder.problems.append(_syntax_problem(error, text))
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         builder.problems.append(Problem(1, 1, "", f"the text cannot be read as YAML: {error}"))
-    return Tree(text, builder.root, tuple(builder.problems))
+    return Tree(text, builder.root, tuple(builder.problems), partial)
 
 
 def data(node: Node | None) -> Any:
@@ -189,6 +193,7 @@ class _Builder:
         self.stack: list[_Open] = []
         self.nodes = 0
         self.documents = 0
+        self.partial = False
 
     def build(self, events: Iterator[Any]) -> None:
         for event in events:
@@ -286,12 +291,12 @@ class _Builder:
         place = (node.line, node.column)
         if node.kind != "scalar":
             self.problems.append(Problem(*place, top.path, "a key must be a word", "quote it if it has brackets"))
-            top.duplicate = True
+            top.duplicate = self.partial = True
             return
         if not node.style and node.text == "<<":
             hint = "write the keys out"
             self.problems.append(Problem(*place, top.path, "merge keys (<<) are not part of the recipe language", hint))
-            top.duplicate = True
+            top.duplicate = self.partial = True
         elif self._explicit(node):
             hint = "write `key: value`"
             self.problems.append(Problem(*place, top.path, "a key after ? is not part of the recipe language", hint))

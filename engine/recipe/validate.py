@@ -41,15 +41,19 @@ ARTICLES = {
 def validate(tree: Tree) -> tuple[Recipe | None, list[Problem]]:
     """The recipe, or None where it has a problem, and every problem found, in the order of the text."""
     catalog.load()
-    if tree.broken:
+    if tree.partial:
         return None, sorted(tree.problems, key=_order)
     root = tree.root
     if root is None or (root.kind == "scalar" and reader.data(root) is None):
-        return None, [Problem(1, 1, "", "the recipe is empty", "`goodfit new DATA` writes a first recipe")]
+        empty = Problem(1, 1, "", "the recipe is empty", "`goodfit new DATA` writes a first recipe")
+        return None, [*tree.problems] or [empty]
     if root.kind != "mapping":
         message = "a recipe is a mapping with keys such as data and model"
-        return None, [Problem(root.line, root.column, "", message, "`goodfit new DATA` writes a first recipe")]
+        form = Problem(root.line, root.column, "", message, "`goodfit new DATA` writes a first recipe")
+        return None, sorted([*tree.problems, form], key=_order)
     walk = _Walk()
+    walk.problems += tree.problems
+    walk.reported |= {problem.path for problem in tree.problems}
     walk.numbers(root, "")
     recipe = walk.model(Recipe, root, "", (1, 1), "the recipe")
     walk.problems.sort(key=_order)

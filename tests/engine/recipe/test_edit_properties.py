@@ -266,7 +266,7 @@ def is_subsequence(wanted: list[str], found: list[str]) -> bool:
     return all(line in rest for line in wanted)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(cases())
 def test_an_edit_means_what_it_means_on_plain_values(case: tuple[dict[str, Any], str, Edit]) -> None:
     data, text, edit = case
@@ -296,7 +296,7 @@ def test_an_edit_means_what_it_means_on_plain_values(case: tuple[dict[str, Any],
         assert "\r" not in new
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(SCALARS)
 def test_scalars_read_back_as_written(value: Any) -> None:
     for like in ("", "'", '"', "1e-3"):
@@ -305,7 +305,7 @@ def test_scalars_read_back_as_written(value: Any) -> None:
         assert same(reader.data(reader.read(f"key: {text}  # why\nnext: 1").root)["key"], value)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(VALUES)
 def test_values_read_back_as_written(value: Any) -> None:
     assert same(reader.parse_value(write_flow(value)), value)
@@ -359,7 +359,7 @@ RECIPE_EDITS = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.data())
 def test_transactions_on_recipes_are_taken_back_whole(drawn: st.DataObject) -> None:
     values = drawn.draw(RECIPES)

@@ -236,13 +236,13 @@ def judge(text: str) -> None:
         assert 1 <= problem.column <= lines[problem.line - 1] + 2
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(mutated())
 def test_mutated_recipes_give_problems_and_never_an_exception(text: str) -> None:
     judge(text)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.text(max_size=60))
 @example("\ufeff")
 @example("a: {b: [")

@@ -222,3 +222,19 @@ def test_names_of_layers_are_distinct() -> None:
     (problem,) = problems(text)
     assert "two layers are called a" in problem.message
     assert problem.line >= 3
+
+
+def test_slips_of_form_hide_no_other_mistakes() -> None:
+    text = GOOD.replace("optimizer: Adam", "optimizer: {type: Adam, lr: 1, lr: 2, eps: -1}\nseed: &x yes\nname: *x\n")
+    found = [(p.line, p.path, p.message.split(" ")[0]) for p in problems(text)]
+    assert found == [
+        (8, "optimizer.lr", "'lr'"),
+        (8, "optimizer.eps", "eps"),
+        (9, "seed", "anchors"),
+        (10, "name", "aliases"),
+    ]
+
+
+def test_what_a_merge_key_would_bring_is_not_called_missing() -> None:
+    found = problems("base: &b {x: 1}\n<<: *b\n")
+    assert all("needs the key" not in p.message for p in found)
