@@ -7,6 +7,7 @@ Never imports torch: training runs in worker processes, and this one may end at 
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib
 import inspect
 from collections.abc import Callable
@@ -40,7 +41,7 @@ from tui.workbench.dialogs import Chord
 from tui.workbench.facts import Answer, read_facts
 from tui.workbench.line_filter import CleanFilter
 from tui.workbench.session import Session
-from tui.workbench.side_bar import SideBar, refresh
+from tui.workbench.side_bar import SideBar
 from tui.workbench.tab import Tab
 from tui.workbench.theme import DARK, LIGHT
 from tui.workbench.type_ahead import KeyDone, TypeAhead
@@ -153,11 +154,12 @@ class Workbench(App[int], inherit_bindings=False):
                     RecipeView(tab.context, id=tab.id) if tab.kind == "recipe" else LiveView(tab.context, id=tab.id)
                 )
                 view.display = False
+                self._seen[tab.id] = tab.version
                 await editor.mount(view)
             editor.current = tab.id
-            if self._seen.get(tab.id) != tab.version:
-                self._seen[tab.id] = tab.version
-                refresh(editor.get_child_by_id(tab.id))
+            for message in tab.missed(self._seen[tab.id]):
+                editor.get_child_by_id(tab.id).post_message(message)
+            self._seen[tab.id] = tab.version
         await self.side_bar.show(self.side_bar.room, tab)
         self.update_bars()
         if focus:
@@ -193,7 +195,7 @@ class Workbench(App[int], inherit_bindings=False):
         base.query_one(ActivityBar).show(side_bar.room if not side_bar.has_class("-hidden") else "")
         base.query_one(BottomPanel).update(tab)
         view = base.query_one("#editor", ContentSwitcher).visible_content
-        place = view.place if isinstance(view, RecipeView) else None
+        place = view.place if isinstance(view, RecipeView) and view.id == (tab.id if tab else "") else None
         left, right = status.status_cells(tab, place, self.typing)
         base.query_one("#status-bar", Bar).show(left, right)
 
@@ -207,7 +209,7 @@ class Workbench(App[int], inherit_bindings=False):
 
     def changed(self, tab: Tab, *messages: type[Message]) -> None:
         """Tell the tab's view and room, if they are on the screen."""
-        tab.version += 1
+        tab.note(messages)
         if not self.is_running:
             return
         if tab is self.session.active:
@@ -323,12 +325,10 @@ class Workbench(App[int], inherit_bindings=False):
         self.push_screen(Chord(first, follow), lambda chosen: self.do(chosen) if chosen else None)
 
     def action_leave(self) -> None:
-        """Escape: close what lies over the editor, leave the text field."""
-        if self.narrow and not self.side_bar.has_class("-hidden"):
+        """Escape: close what lies over the editor, leave the text field, and back to the tab in front."""
+        if self.narrow:
             self.side_bar.add_class("-hidden")
-            self.focus_view()
-        else:
-            self.screen.set_focus(None)
+        self.focus_view()
         self.update_bars()
 
     def action_how_to_quit(self) -> None:
@@ -393,6 +393,10 @@ class Workbench(App[int], inherit_bindings=False):
 def run(path: str | None, options: Options | None = None) -> int:
     """Open the workbench on a recipe, a run, data, or nothing; returns the exit code."""
     app = Workbench(options, path)
+    # What is loaded by now stays: collecting it again and again would hold up keys.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
     code = app.run()
     for line in app.farewell:
         print(line)  # noqa: T201

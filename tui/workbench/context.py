@@ -3,7 +3,7 @@
 Every tab has one context for its whole life, and panels and views are built with it: `ModelPanel(context)`,
 `LiveView(context)`. They hold no truth of their own: they read from the context when they are told that it changed,
 and change it by `apply`. The workbench posts the messages below to every panel and view that it built with the
-context and that is on the screen; one that comes back to the screen gets all of them once.
+context and that is on the screen; one that comes back to the screen gets those that it missed, once each.
 
 A recipe tab has `document` and no `run`. A run tab has both: `document` is then the run's effective recipe, and
 `apply` sends its edits to the worker instead of writing a file.

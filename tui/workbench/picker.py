@@ -32,7 +32,8 @@ class Row:
 
 
 class Picker(ModalScreen[str | None]):
-    """Answers with the `value` of the row picked, or None. A query that begins with `>` looks in `commands`."""
+    """Answers with the `value` of the row picked, or None. A query that begins with `>` looks in `commands`; `typed`
+    may make a row of the query itself."""
 
     DEFAULT_CSS = """
     Picker { align: center top; background: $background 40%; }
@@ -59,6 +60,7 @@ class Picker(ModalScreen[str | None]):
         self,
         rows: Callable[[], Sequence[Row]],
         commands: Callable[[], Sequence[Row]] | None = None,
+        typed: Callable[[str], Row | None] | None = None,
         *,
         placeholder: str = "",
         query: str = "",
@@ -66,6 +68,7 @@ class Picker(ModalScreen[str | None]):
         super().__init__()
         self._rows = rows
         self._commands = commands
+        self._typed_row = typed
         self._placeholder = placeholder
         self._query = query
         self._shown: list[Row] = []
@@ -97,6 +100,9 @@ class Picker(ModalScreen[str | None]):
             found = match(query, clean(row.text))
             if found is not None:
                 ranked.append(((row.disabled, -found[0] if query.strip() else 0.0, place), row, found[1]))
+        own = self._typed_row(query) if self._typed_row is not None and not commanding else None
+        if own is not None:
+            ranked.append(((False, 0.0, len(ranked)), own, ()))
         ranked.sort(key=lambda entry: entry[0])
         self._shown = [row for _, row, _ in ranked]
         options = self.query_one(OptionList)

@@ -16,7 +16,7 @@ from tui.panels.explorer import Explorer
 from tui.panels.model import ModelPanel
 from tui.panels.optimizer import OptimizerPanel
 from tui.panels.regularization import RegularizationPanel
-from tui.workbench.context import Context, DocumentChanged, FactsChanged, HistoryChanged, Reveal
+from tui.workbench.context import Reveal
 from tui.workbench.tab import Tab
 
 ROOMS: dict[str, Callable[..., Widget]] = {
@@ -67,9 +67,9 @@ class SideBar(Vertical):
         else:
             panel = await self._panel(room, tab)
             switcher.current = panel.id
-            if self._seen.get(str(panel.id)) != tab.version:
-                self._seen[str(panel.id)] = tab.version
-                refresh(panel)
+            for message in tab.missed(self._seen.get(str(panel.id), 0)):
+                panel.post_message(message)
+            self._seen[str(panel.id)] = tab.version
 
     async def _panel(self, room: str, tab: Tab) -> Widget:
         name = f"{room}-{tab.id}"
@@ -79,6 +79,7 @@ class SideBar(Vertical):
             return found.first()
         panel = ROOMS[room](tab.context, id=name)
         panel.display = False
+        self._seen[name] = tab.version
         await switcher.mount(panel)
         return panel
 
@@ -127,12 +128,3 @@ class SideBar(Vertical):
         # A text line takes the plain letters: where there is something else to stand on, stand there.
         for child in sorted(inside, key=lambda child: isinstance(child, Input))[:1]:
             child.focus()
-
-
-def refresh(widget: Widget) -> None:
-    """Tell a widget that came back to the screen everything at once."""
-    context: Context = widget.context  # type: ignore[attr-defined]
-    widget.post_message(DocumentChanged())
-    widget.post_message(FactsChanged())
-    if context.run is not None:
-        widget.post_message(HistoryChanged())

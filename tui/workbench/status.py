@@ -104,6 +104,10 @@ def recipe_cells(tab: Tab, place: tuple[int, int] | None) -> list[Cell]:
         Cell(f" ✗ {errors}", "error" if errors else "plain", "view.problems"),
         Cell(f"  ! {warnings} ", "warning" if warnings else "plain", "view.problems"),
     ]
+    here = next((problem for problem in tab.problems if place is not None and problem.line == place[0]), None)
+    if here is not None:
+        # The list may be hidden: who stands on a problem reads it here.
+        return [*cells, Cell(f"  {clean(here.message)}", here.severity if here.severity != "info" else "strong")]
     facts = context.facts
     if context.facts_busy:
         cells.append(Cell("  reading the data…", "plain"))

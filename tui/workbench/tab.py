@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
+
+from textual.message import Message
 
 from engine.recipe.edits import Transaction
 from engine.recipe.problem import Problem
@@ -44,6 +47,8 @@ class Tab:
     events_count: int = 0
     version: int = 0
     """Grows with every change that panels and views have to know."""
+    changed_at: dict[type[Message], int] = field(default_factory=dict)
+    """By message: the version at which it was last sent."""
     loading: bool = False
     """A long journal is being read in a thread."""
     loaded: list[dict[str, Any]] = field(default_factory=list)
@@ -52,6 +57,16 @@ class Tab:
     """The file changed on disk while there were changes of ours: the person was asked, or is about to be."""
     problem: int = -1
     """The problem that was last gone to."""
+
+    def note(self, messages: Iterable[type[Message]]) -> None:
+        """Messages are about to be sent."""
+        self.version += 1
+        for message in messages:
+            self.changed_at[message] = self.version
+
+    def missed(self, version: int) -> list[Message]:
+        """What a widget that last looked at `version` was not told."""
+        return [message() for message, at in self.changed_at.items() if at > version]
 
     def write_output(self, line: str) -> None:
         """Add a line to Output."""

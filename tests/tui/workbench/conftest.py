@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import time
 from collections.abc import Callable
@@ -46,6 +47,14 @@ FACTS = Facts(
     classes=[str(digit) for digit in range(10)],
 )
 Open = Callable[..., AbstractAsyncContextManager[Pilot[int]]]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def seldom_collect() -> None:
+    """As `tui.app.run` has it."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 @pytest.fixture

@@ -205,8 +205,7 @@ async def test_both_themes_and_no_colour_paint(workbench: Open, folder: Path, mo
     monkeypatch.setenv("NO_COLOR", "1")
     record_run(folder / "runs")
     async with workbench() as pilot:
-        for keys in ("gm", "gd", "go", "gr", "ge", "T"):
-            await press(pilot, *keys)
+        await press(pilot, *"goT", "question_mark", "escape")
         assert "goodfit" in text(pilot)
 
 

@@ -148,12 +148,24 @@ async def quick_open(app: Workbench) -> None:
         found += [Row(f"data {path}", _near(path, app.folder), "new recipe") for path in files.data_files(app.folder)]
         return found
 
+    def typed(query: str) -> Row | None:
+        path = app.folder / Path(query.strip()).expanduser() if query.strip() else app.folder
+        try:
+            known = path.suffix in (*files.RECIPE_SUFFIXES, *files.DATA_SUFFIXES) and path.is_file()
+        except (OSError, ValueError):
+            return None
+        return Row(f"path {path}", query.strip(), "this file") if known else None
+
     chosen = await app.push_screen_wait(
-        Picker(rows, lambda: command_rows(app), placeholder="a recipe, a run, a data file; > for commands")
+        Picker(
+            rows, lambda: command_rows(app), typed, placeholder="a recipe, a run, a data file, a path; > for commands"
+        )
     )
     if chosen is None:
         return
     kind, _, rest = chosen.partition(" ")
+    if kind == "path":
+        kind = "data" if Path(rest).suffix in files.DATA_SUFFIXES else "recipe"
     if kind == "recipe":
         await open_recipe(app, Path(rest))
     elif kind == "run":

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 from engine.errors import UserError
 from engine.recipe.diff import edits_between
 from engine.recipe.document import Document
+from engine.recipe.edits import Transaction, edit_to_json
 from engine.runs.directory import list_runs
 from engine.runs.launch import Options, fork_run, kill_worker, pick_checkpoint, resume_run, start_run
 from engine.runs.summary import RunInfo, launch_options
 from tui.workbench import words
+from tui.workbench.actions.recipe import describe, save_tab
 from tui.workbench.dialogs import Answer as Choice
 from tui.workbench.dialogs import Question
 from tui.workbench.open_run import OpenRun, ReplayedRun
@@ -25,8 +27,6 @@ BUSY = ("preparing", "running", "paused")
 
 async def train(app: Workbench) -> None:
     """Save, check, start, and show the run. Errors stop it at the first problem."""
-    from tui.workbench.actions.recipe import save_tab
-
     tab = app.session.active
     assert tab is not None
     document = tab.context.document
@@ -111,9 +111,9 @@ async def _show(app: Workbench, run_dir: Path) -> None:
 async def apply_live(app: Workbench, document: Document) -> None:
     """Send what differs between a recipe and the run in front, which trains it."""
     tab = app.session.active
-    if tab is None or tab.context.document is None:
+    if tab is None or tab.context.run is None:
         return
-    edits = edits_between(tab.context.document.data, document.data)
+    edits = edits_between(Document.from_text(tab.context.run.effective_recipe()).data, document.data)
     if not edits:
         app.say("The run has these settings already.")
         return
@@ -171,14 +171,16 @@ async def resume(app: Workbench) -> None:
             raise UserError(f"{run.name} {run.short} is at work", "p pauses it")
         await app.in_thread(lambda: run.send("resume"))
         return
-    history = run.history
-    if history.finished is not None and history.finished.get("reason") == "completed":
-        app.say(
-            "All planned epochs are done: a higher train.epochs, then resume, trains on. Fork it with k.", "warning"
-        )
+    edits = await _changes(app, run, "Resume")
+    if edits is None:
         return
+    reason = (run.history.finished or {}).get("reason")
+    if reason == "completed" and not any(edit.path == "train.epochs" for edit in edits):
+        raise UserError(
+            "all planned epochs are done", "raise train.epochs in its recipe (v) and resume with that change"
+        )
     options = Options(argv=("goodfit", "resume", run.run_dir.name))
-    await app.in_thread(lambda: resume_run(run.run_dir, options))
+    await app.in_thread(lambda: resume_run(run.run_dir, options, [edit_to_json(edit) for edit in edits]))
     run.look_now()
     app.session.poll_run(tab)
     app.say("Resumes…")
@@ -190,7 +192,7 @@ async def fork(app: Workbench) -> None:
     answer = await app.push_screen_wait(
         Question(
             f"Fork {run.name} {run.short}: a new run that goes on from it",
-            "The run itself stays as it is.",
+            "The run itself stays as it is. To fork with other settings, change them in its recipe (v) first.",
             [
                 Choice("best", "b", "From its best epoch", f"epoch {run.history.best_epoch or '?'}"),
                 Choice("last", "l", "From its last checkpoint"),
@@ -199,13 +201,41 @@ async def fork(app: Workbench) -> None:
     )
     if answer is None:
         return
+    edits = await _changes(app, run, "Fork")
+    if edits is None:
+        return
     options = Options(argv=("goodfit", "fork", run.run_dir.name))
 
     def begin() -> Path:
         record = pick_checkpoint(run.run_dir, "best" if answer == "best" else None)
-        return fork_run(app.runs_root, run.run_dir, record, options)
+        return fork_run(app.runs_root, run.run_dir, record, options, edits=edits)
 
     await _show(app, await app.in_thread(begin))
+
+
+async def _changes(app: Workbench, run: OpenRun, verb: str) -> Transaction | None:
+    """What the run's recipe says now and the run does not: asks whether to take it along. None: leave it be."""
+    path = _recipe_path(run)
+    if path is None:
+        return ()
+    document = next(
+        (tab.context.document for tab in app.session.tabs if tab.kind == "recipe" and tab.path == path), None
+    )
+    now = document or Document.open(path)
+    edits = tuple(edits_between(Document.from_text(run.effective_recipe()).data, now.data))
+    if not edits:
+        return ()
+    answer = await app.push_screen_wait(
+        Question(
+            f"{path.name} has changed since",
+            describe(edits),
+            [
+                Choice("as", "a", f"{verb} as the run was"),
+                Choice("with", "w", f"{verb} with {words.plural(len(edits), 'change')}"),
+            ],
+        )
+    )
+    return None if answer is None else edits if answer == "with" else ()
 
 
 async def checkpoint(app: Workbench) -> None:
