@@ -148,6 +148,20 @@ def homes() -> dict[str, str]:
     return {name: places[0] for name, places in found.items() if len(places) == 1}
 
 
+def together(path: str, value: Any) -> tuple[Any, ...]:
+    """Hint and fix for settings of a part that contradict each other, where there is a usual way out."""
+    if not isinstance(value, dict):
+        return ()
+    if value.get("nesterov") is True:
+        fixes = [Edit("set", child(path, "momentum"), 0.9)] if not value.get("momentum") else []
+        if value.get("dampening"):
+            fixes.append(Edit("unset", child(path, "dampening")))
+        return "momentum: 0.9 is usual", *fixes
+    if value.get("type") == "OneCycleLR" and "warmup" in value:
+        return "remove warmup", Edit("unset", child(path, "warmup"))
+    return ()
+
+
 _YES_NO = {"yes": True, "on": True, "y": True, "no": False, "off": False, "n": False}
 
 

@@ -223,7 +223,7 @@ class _Walk:
             limit = f"{limit:g}" if isinstance(limit, float) else limit
             self.report(where, path, f"{name} must be {words} {limit}, not {shown(value)}")
         elif own:
-            self.report(where, path, str(item["ctx"]["error"]))
+            self.report(where, path, str(item["ctx"]["error"]), *hints.together(path, value))
         else:
             hint, meant = hints.meant(node, annotation)
             fixes = [Edit("set", path, meant, expect=value)] if meant is not MISSING else []
