@@ -30,6 +30,9 @@ class Printer(Protocol):
     def record(self, record: Json) -> None:
         """Take one record."""
 
+    def note(self, text: str) -> None:
+        """Say something about what goes on."""
+
     def close(self) -> None:
         """Nothing more will come."""
 
@@ -39,6 +42,9 @@ class JsonPrinter:
 
     def record(self, record: Json) -> None:
         emit_record(record)
+
+    def note(self, text: str) -> None:
+        narrate(text)
 
     def close(self) -> None:
         pass

@@ -61,16 +61,18 @@ class Terminal:
         """What stands on the screen."""
         return "\n".join(self.screen.display)
 
-    def pump(self, seconds: float = 0.05) -> None:
-        """Read what has been written, waiting at most `seconds` for the first byte."""
+    def pump(self, seconds: float = 0.05) -> bool:
+        """Read what has been written, waiting at most `seconds` for the first byte; whether there was any."""
         ready, _, _ = select.select([self.master], [], [], seconds)
-        if ready:
-            try:
-                data = os.read(self.master, 65536)
-            except OSError:  # the other side is closed
-                data = b""
-            self.written += data
-            self.stream.feed(data)
+        if not ready:
+            return False
+        try:
+            data = os.read(self.master, 65536)
+        except OSError:  # the other side is closed
+            data = b""
+        self.written += data
+        self.stream.feed(data)
+        return bool(data)
 
     def until(self, condition: Callable[[], bool], seconds: float = 20.0) -> None:
         """Read until `condition` holds. Fails with the screen's text after `seconds`."""
@@ -94,7 +96,8 @@ class Terminal:
             return self.code is not None
 
         self.until(ended, seconds)
-        self.pump(0)
+        while self.pump(0):
+            pass
         assert self.code is not None
         return self.code
 

@@ -17,7 +17,6 @@ from engine.runs.journal import Tail
 from engine.runs.lock import read_holder
 from engine.runs.process import host
 from engine.runs.summary import inferred_finish, state_of
-from tui.commands.output import narrate
 from tui.printer import Printer
 
 Json = dict[str, Any]
@@ -117,22 +116,22 @@ def follow(run_dir: Path, printer: Printer, *, tail: Tail | None = None, from_se
                 asked, outcome.signal = count, signals.first
                 if not stop:
                     break
-                end_run(run_dir, signals.first, again=count > 1)
+                end_run(run_dir, printer, signals.first, again=count > 1)
             if not batch:
                 time.sleep(POLL)
     printer.close()
     return outcome
 
 
-def end_run(run_dir: Path, number: int, *, again: bool) -> None:
+def end_run(run_dir: Path, printer: Printer, number: int, *, again: bool) -> None:
     """Ask the worker to save and stop; when asked again, kill it."""
     holder = read_holder(run_dir)
     here = holder is not None and holder.host == host()
     if again and holder is not None and here:
-        narrate("killed; what was not saved is lost")
+        printer.note("killed; what was not saved is lost")
         kill_worker(holder.pid, signal.SIGKILL)
         return
-    narrate("saving and stopping; once more kills")
+    printer.note("saving and stopping; once more kills")
     if number == signal.SIGTERM and holder is not None and here:
         kill_worker(holder.pid, signal.SIGTERM)
         return

@@ -84,6 +84,8 @@ async def test_the_cursor_moves_by_keys_and_hides() -> None:
         assert chart.cursor == 37 and "train 0." in chart.plain().splitlines()[0]
         await pilot.press("end")
         assert chart.cursor == 72
+        await pilot.click(LineChart, offset=(27, 5))
+        assert chart.cursor == 20
         await pilot.press("escape")
         assert chart.cursor is None and "⠤⠤⠤" in chart.plain().splitlines()[0]
 

@@ -200,6 +200,9 @@ def test_replay_keeps_time(trained: Goodfit) -> None:
         def record(self, record: dict[str, object]) -> None:
             self.seen.append((str(record["type"]), time.monotonic()))
 
+        def note(self, text: str) -> None:
+            raise AssertionError(text)
+
         def close(self) -> None:
             pass
 
