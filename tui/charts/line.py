@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from textual import events
 from textual.binding import Binding, BindingType
 
 from tui.charts.canvas import Canvas
@@ -81,6 +82,12 @@ class LineChart(Canvas, can_focus=True):
         if self.cursor is not None:
             self.cursor = min(self.cursor, max(0, grid.width - GUTTER - 1))
         self._scale = draw(self.picture, grid, self._scale, self.cursor).scale
+
+    def on_click(self, event: events.Click) -> None:
+        """Put the cursor where the mouse is."""
+        if event.x >= GUTTER:
+            self.cursor = min(event.x - GUTTER, self.content_size.width - GUTTER - 1)
+            self.repaint()
 
     def action_cursor(self, cells: int) -> None:
         """Move the cursor; the first press puts it in the middle, or at the end it was sent to."""

@@ -107,7 +107,8 @@ def _lines(
 
     def rows(values: braille.Floats) -> braille.Floats:
         shares = np.array([scale.share(float(v)) for v in values], dtype=np.float64)
-        return np.where(np.isnan(shares), np.nan, np.clip((1 - shares) * last_row, -4.0, last_row + 4.0))
+        # A line beyond the edge runs along it; one cell further is as good as infinitely far.
+        return np.where(np.isnan(shares), np.nan, np.clip((1 - np.clip(shares, -9, 9)) * last_row, -4, last_row + 4))
 
     for index, (trace, (at, low, high, mean)) in enumerate(zip(picture.traces, found, strict=True)):
         drawn.values[trace.label] = _by_cell(at, mean, width)

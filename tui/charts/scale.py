@@ -25,8 +25,8 @@ class Scale:
         if self.log:
             if not value > 0:
                 return math.nan if math.isnan(value) else -1.0
-            span = math.log10(self.high / self.low)
-            return math.log10(value / self.low) / span if math.isfinite(value) else math.inf
+            low, high = math.log10(self.low), math.log10(self.high)
+            return (math.log10(value) - low) / (high - low) if math.isfinite(value) else math.inf
         return (value - self.low) / (self.high - self.low)
 
     def ticks(self, most: int) -> list[float]:
@@ -69,7 +69,7 @@ def fit(
 
 
 def _drawable(value: float, log: bool) -> bool:
-    return math.isfinite(value) and (value > 0 or not log)
+    return -1e300 < value < 1e300 and (value > 1e-300 or not log)
 
 
 def _fences(values: list[float], log: bool, reach: float) -> tuple[float, float]:
@@ -78,8 +78,8 @@ def _fences(values: list[float], log: bool, reach: float) -> tuple[float, float]
         return -math.inf, math.inf
     low, high = values[len(values) // 20], values[-1 - len(values) // 20]
     if log:
-        factor = (high / low) ** reach if high > low else 10.0
-        return low / factor, high * factor
+        decades = reach * (math.log10(high) - math.log10(low)) if high > low else 1.0
+        return 10.0 ** max(-300.0, math.log10(low) - decades), 10.0 ** min(300.0, math.log10(high) + decades)
     width = reach * (high - low) if high > low else abs(high) or 1.0
     return low - width, high + width
 
@@ -89,8 +89,10 @@ def _limits(low: float, high: float, log: bool) -> tuple[float, float]:
         down, up = _below(low), _above(high)
         return (down, up) if up / down >= 9.99 else (down / 2, max(up, down * 5))
     if low >= 0 and low <= high / 2:
-        return 0.0, 1.0 if 0.5 < high <= 1.0 else _above(high * 1.05) if high > 0 else 1.0
+        return 0.0, 1.0 if 0.5 < high <= 1.0 else _above(max(1e-290, high * 1.05)) if high > 0 else 1.0
+    # Not so narrow that the limits would be one number.
     span = (high - low) or abs(high) or 1.0
+    span = max(span, 1e-9 * max(abs(low), abs(high)), 1e-290)
     step = _round_step(span / 4)
     down = math.floor((low - 0.05 * span) / step) * step
     up = math.ceil((high + 0.05 * span) / step) * step
