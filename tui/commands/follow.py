@@ -92,9 +92,9 @@ def batches(run_dir: Path, tail: Tail) -> Iterator[list[Json]]:
     A worker that went without a word leaves the inferred `finished` as the last record.
     """
     while True:
-        ended = state_of(run_dir) in ENDED  # asked before reading, so that nothing it wrote is missed
+        state = state_of(run_dir)  # asked before reading, so that nothing it wrote is missed
         yield tail.poll()
-        if ended:
+        if state in ENDED:
             last = inferred_finish(run_dir)
             if last is not None:
                 yield [last]
