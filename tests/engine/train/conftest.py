@@ -179,7 +179,7 @@ def await_record(run_dir: Path, wanted: Callable[[Json], bool], life: int = 1, s
             seen.append(record)
             if record["life"] >= life and wanted(record):
                 return record
-        time.sleep(0.005)
+        time.sleep(0.02)
     log = run_dir / "worker.log"
     words = log.read_text() if log.exists() else ""
     raise AssertionError(f"never came; last were {seen[-3:]}\n{words}")
