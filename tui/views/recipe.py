@@ -49,7 +49,7 @@ class RecipeEditor(TextArea):
 
     DEFAULT_CSS = """
     RecipeEditor {
-        border: none; padding: 0; background: $surface; scrollbar-size-vertical: 1; scrollbar-size-horizontal: 1;
+        border: none; padding: 0; background: $surface; scrollbar-size-vertical: 1; scrollbar-size-horizontal: 0;
     }
     RecipeEditor:focus { border: none; background-tint: transparent; }
     RecipeEditor .text-area--cursor-line { background: $line; }

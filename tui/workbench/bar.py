@@ -92,6 +92,8 @@ class Bar(Widget):
         right = list(self._right)
         while right and sum(cell_len(cell.text) for cell in right) > self.size.width - x - 2:
             right.pop()
+            if right and right[-1].tone == "key":
+                right.pop()  # a key without its word says nothing
         x = self.size.width - sum(cell_len(cell.text) for cell in right)
         for cell in right:
             placed.append((x, cell))

@@ -34,7 +34,7 @@ class Question(ModalScreen[str | None]):
     DEFAULT_CSS = """
     Question { align: center middle; background: $background 50%; }
     Question > Vertical {
-        width: 66; max-width: 94%; height: auto; max-height: 90%;
+        width: 72; max-width: 94%; height: auto; max-height: 90%;
         background: $panel; border: solid $border; padding: 1 2;
     }
     Question .title { text-style: bold; color: $foreground; height: auto; }

@@ -38,7 +38,8 @@ def number(value: object, digits: int = 3) -> str:
         return "0"
     if 1e-3 <= abs(value) < 1e5:
         return f"{value:.{digits}g}" if abs(value) < 10**digits else f"{value:.0f}"
-    return f"{value:.{digits - 1}e}".replace("e-0", "e-").replace("e+0", "e")
+    mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
+    return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
 
 
 def count(value: float) -> str:
@@ -70,20 +71,24 @@ def plural(amount: int, word: str) -> str:
     return f"{amount} {word}" if amount == 1 else f"{amount} {word}s"
 
 
+_SHOWN_ELSEWHERE = ("type", "seq", "time", "life", "epoch", "step", "recipe", "features", "classes", "class_counts")
+_FOR_MACHINES = ("schema", "versions", "git", "argv", "base", "manifest_sha", "digest", "data_sha256", "split_sha256")
+QUIET = frozenset((*_SHOWN_ELSEWHERE, *_FOR_MACHINES, "samples_per_second"))
+"""Keys of records that the Events list leaves out."""
+
+
 def event_line(record: dict[str, Any]) -> str:
-    """One line for one record."""
-    kind = record.get("type", "?")
-    rest = {
-        key: value
-        for key, value in record.items()
-        if key not in ("type", "seq", "time", "life", "schema", "epoch", "step") and value not in (None, {}, [], "")
-    }
-    where = []
-    if record.get("epoch") is not None:
-        where.append(f"epoch {record['epoch']}")
-    if record.get("step") is not None:
-        where.append(f"step {record['step']}")
-    return f"{duration(_float(record.get('time'))):>8}  {kind:<16} {' '.join(where):<20} {_brief(rest)}".rstrip()
+    """One line for one record: time, what and where, the rest."""
+    kind = str(record.get("type", "?"))
+    rest = {key: value for key, value in record.items() if key not in QUIET and value not in (None, {}, [], "")}
+    epoch, step = record.get("epoch"), record.get("step")
+    if kind == "epoch":
+        head = f"epoch {epoch}"
+        metrics = rest.pop("metrics", {})
+        rest |= metrics if isinstance(metrics, dict) else {}
+    else:
+        head = kind.replace("_", " ") + (f", step {step}" if step is not None else "")
+    return f"{duration(_float(record.get('time'))):>7}  {clean(head):<21} {_brief(rest)}".rstrip()
 
 
 def _brief(value: object, room: int = 400) -> str:

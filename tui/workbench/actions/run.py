@@ -149,7 +149,7 @@ async def stop(app: Workbench) -> None:
             "",
             [
                 Choice("stop", "s", "Save and stop", "it can be resumed from here"),
-                Choice("kill", "k", "Kill it now", "what came after the last checkpoint is lost"),
+                Choice("kill", "k", "Kill it now", "work since its last checkpoint is lost"),
                 Choice("cancel", "c", "Let it train"),
             ],
         )
