@@ -18,6 +18,7 @@ from engine.train.build.loss import build_loss
 from engine.train.build.model import build_model
 from engine.train.build.optimizer import build_optimizer, set_momentum
 from engine.train.executors.executor import Losses, Ran, Rate, Slice, State
+from engine.train.executors.lean import spare_compiler, update_of
 from engine.train.executors.mark import Mark
 from engine.train.feed.feed import Batch, Feed
 from engine.train.feed.resident import resident
@@ -41,7 +42,9 @@ class AutogradExecutor:
         torch.manual_seed(recipe.seed)
         self.model = build_model(recipe, prepared.facts).to(device)
         self.criterion = build_loss(recipe, prepared.facts).to(device)
+        spare_compiler()
         self.optimizer = build_optimizer(recipe, self.model, device, kernel)
+        self._make_update = update_of(self.optimizer)
         self._augment = build_augmentation(recipe, device)
         self._device, self._precision, self._feed = device, precision, feed
         self._named = dict(self.model.named_parameters())
@@ -108,7 +111,7 @@ class AutogradExecutor:
                 group["lr"] = rate.lr
             if rate.momentum is not None:
                 set_momentum(self.optimizer, rate.momentum)
-        self.optimizer.step()
+        self._make_update()
 
     # Chunks of steps
 
