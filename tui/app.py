@@ -41,7 +41,7 @@ from tui.workbench.dialogs import Chord
 from tui.workbench.facts import Answer, read_facts
 from tui.workbench.line_filter import CleanFilter
 from tui.workbench.session import Session
-from tui.workbench.side_bar import SideBar
+from tui.workbench.side_bar import SideBar, in_front
 from tui.workbench.tab import Tab
 from tui.workbench.theme import DARK, LIGHT
 from tui.workbench.type_ahead import KeyDone, TypeAhead
@@ -135,7 +135,7 @@ class Workbench(App[int], inherit_bindings=False):
     @property
     def view(self) -> Widget | None:
         """The view of the tab in front."""
-        return self.query_one("#editor", ContentSwitcher).visible_content
+        return in_front(self.screen_stack[0].query_one("#editor", ContentSwitcher))
 
     @property
     def narrow(self) -> bool:
@@ -194,7 +194,7 @@ class Workbench(App[int], inherit_bindings=False):
         side_bar = base.query_one(SideBar)
         base.query_one(ActivityBar).show(side_bar.room if not side_bar.has_class("-hidden") else "")
         base.query_one(BottomPanel).update(tab)
-        view = base.query_one("#editor", ContentSwitcher).visible_content
+        view = self.view
         place = view.place if isinstance(view, RecipeView) and view.id == (tab.id if tab else "") else None
         left, right = status.status_cells(tab, place, self.typing)
         base.query_one("#status-bar", Bar).show(left, right)
@@ -213,7 +213,7 @@ class Workbench(App[int], inherit_bindings=False):
         if not self.is_running:
             return
         if tab is self.session.active:
-            view = self.screen_stack[0].query_one("#editor", ContentSwitcher).visible_content
+            view = self.view
             if view is not None and view.id == tab.id:
                 for message in messages:
                     view.post_message(message())
@@ -261,7 +261,7 @@ class Workbench(App[int], inherit_bindings=False):
         async def wait() -> None:
             try:
                 await asyncio.to_thread(work)
-            except UserError as error:
+            except (UserError, OSError) as error:
                 self.session.refused(error)
             if done is not None:
                 done()
@@ -271,9 +271,12 @@ class Workbench(App[int], inherit_bindings=False):
     # The clock
 
     def _tick(self) -> None:
+        if self._exit or not self.is_running:
+            return
         self.session.poll()
         self._ticks += 1
         if self._ticks % FILES_EVERY == 0:
+            self.flush()  # words on their way to the document make it one with changes of ours
             for tab in self.session.poll_files():
                 self.do("file.conflict", tab)
 
@@ -302,7 +305,7 @@ class Workbench(App[int], inherit_bindings=False):
         function = getattr(importlib.import_module(f"tui.workbench.actions.{group}"), verb)
         try:
             result = function(self, *arguments)
-        except UserError as error:
+        except (UserError, OSError) as error:
             self.session.refused(error)
             return
         if inspect.isawaitable(result):
@@ -311,7 +314,7 @@ class Workbench(App[int], inherit_bindings=False):
     async def _finish(self, work: object) -> None:
         try:
             await work  # type: ignore[misc]
-        except UserError as error:
+        except (UserError, OSError) as error:
             self.session.refused(error)
         self.update_bars()
 

@@ -61,9 +61,7 @@ class BottomPanel(Vertical):
 
     def focus_list(self) -> None:
         """Put the focus into the list on the screen."""
-        content = self.query_one(ContentSwitcher).visible_content
-        if content is not None:
-            content.focus()
+        self.query_one(f"#{self.current}").focus()
 
     def update(self, tab: Tab | None) -> None:
         """Show what the tab in front has to show."""

@@ -238,20 +238,24 @@ class Session:
         asked = []
         for tab in self.tabs:
             document = tab.context.document
-            if tab.kind != "recipe" or document is None or document.path is None or tab.conflict:
+            if tab.kind != "recipe" or document is None or document.path is None:
                 continue
             if not document.changed_on_disk():
+                tab.conflict = False
                 continue
             if document.dirty:
-                tab.conflict = True
-                asked.append(tab)
+                if not tab.conflict:
+                    tab.conflict = True
+                    asked.append(tab)
                 continue
             try:
                 document.reload()
             except UserError as error:
-                tab.conflict = True
-                self.refused(error)
+                if not tab.conflict:  # said once; the file may come back
+                    tab.conflict = True
+                    self.refused(error)
                 continue
+            tab.conflict = False
             self.listener.say(f"{document.path.name} changed on disk and was read again.")
             self.document_changed(tab)
         return asked
@@ -305,7 +309,11 @@ class Session:
 
     def _follow_recipe(self, tab: Tab, run: OpenRun) -> None:
         """The run's effective recipe, as its journal tells it."""
-        text = run.effective_recipe()
+        try:
+            text = run.effective_recipe()
+        except UserError as error:
+            tab.write_output(clean(error.message))
+            return
         if tab.context.document is None:
             tab.context.document = Document.from_text(text)
         elif tab.context.document.text != text:
@@ -363,8 +371,10 @@ class Session:
         """Tabs whose run trains now."""
         return [tab for tab in self.tabs if tab.kind == "run" and tab.context.run and tab.context.run.alive]
 
-    def refused(self, error: UserError) -> None:
+    def refused(self, error: UserError | OSError) -> None:
         """Say what was wrong and how to mend it."""
+        if isinstance(error, OSError):
+            error = UserError(f"{error.filename or 'the file'}: {error.strerror or error}")
         self.listener.say(f"{error.message}\n{error.hint}" if error.hint else error.message, "error")
 
 

@@ -93,8 +93,7 @@ class SideBar(Vertical):
     @property
     def panel(self) -> Widget | None:
         """What is shown."""
-        switcher = self.query_one("#side-rooms", ContentSwitcher)
-        return switcher.visible_content
+        return in_front(self.query_one("#side-rooms", ContentSwitcher))
 
     def deliver(self, tab: Tab, messages: list[Message]) -> None:
         """Post messages to the room on the screen, if it is the tab's."""
@@ -128,3 +127,9 @@ class SideBar(Vertical):
         # A text line takes the plain letters: where there is something else to stand on, stand there.
         for child in sorted(inside, key=lambda child: isinstance(child, Input))[:1]:
             child.focus()
+
+
+def in_front(switcher: ContentSwitcher) -> Widget | None:
+    """What a switcher shows; None also while it is being taken down."""
+    found = switcher.query_children(f"#{switcher.current}") if switcher.current else None
+    return found.first() if found else None
