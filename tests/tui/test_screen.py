@@ -17,14 +17,17 @@ from tests.tui.test_guardian import assert_usable, gone
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-P", "-c", "from tui.main import main; main()"]
-BROKEN = """
-import sys, types
+STUB = """
+import sys, time, tty, types
 if "tui.ui_process" in sys.orig_argv:
     app = sys.modules["tui.app"] = types.ModuleType("tui.app")
     def run(path, options):
-        raise RuntimeError("boiled \\x1b]0;over\\x07")
+        {body}
     app.run = run
 """
+TAKES_THE_TERMINAL = r"\x1b[?1049h\x1b[>25u\x1b[?1000h\x1b[?2004h"
+WAITS = f"tty.setraw(0); sys.__stderr__.write('{TAKES_THE_TERMINAL}'); sys.__stderr__.flush(); time.sleep(600)"
+BREAKS = r"raise RuntimeError('boiled \x1b]0;over\x07')"
 
 
 @pytest.fixture
@@ -33,13 +36,19 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def with_ui(folder: Path, body: str) -> dict[str, str]:
+    """An environment in which the UI's process finds another app: it starts in a moment."""
+    site = folder / "site"
+    site.mkdir()
+    (site / "sitecustomize.py").write_text(STUB.format(body=body))
+    return {"PYTHONPATH": f"{site}:{ROOT}"}
+
+
 @pytest.fixture
-def workbench(folder: Path) -> Iterator[tuple[Terminal, int]]:
-    """The real workbench on a recipe, and its UI's process."""
-    with Terminal([*COMMAND, "iris.yaml"], cwd=folder, env={"PYTHONPATH": str(ROOT)}) as terminal:
-        terminal.until(lambda: b"opening ..." in terminal.written)
-        terminal.until(lambda: terminal.private_mode(2004), 40)
-        terminal.until_text("batch_size: 16", 40)
+def waiting(folder: Path) -> Iterator[tuple[Terminal, int]]:
+    """A UI that has taken the terminal and waits, and its process."""
+    with Terminal([*COMMAND, "iris.yaml"], cwd=folder, env=with_ui(folder, WAITS)) as terminal:
+        terminal.until(lambda: terminal.private_mode(2004))
         yield terminal, child(terminal.pid)
 
 
@@ -55,16 +64,19 @@ def test_the_outline_is_there_before_the_ui(folder: Path) -> None:
         assert b"\x1b[?1000h" not in terminal.written, "the UI has not started to paint"
 
 
-def test_quitting(workbench: tuple[Terminal, int]) -> None:
-    terminal, ui = workbench
-    terminal.type(b"\x11")
-    assert terminal.wait() == 0
-    assert gone(ui)
-    assert_usable(terminal)
+def test_the_real_workbench_opens_and_ends(folder: Path) -> None:
+    with Terminal([*COMMAND, "iris.yaml"], cwd=folder, env={"PYTHONPATH": str(ROOT)}) as terminal:
+        terminal.until(lambda: terminal.private_mode(2004), 40)
+        terminal.until_text("batch_size: 16", 40)
+        ui = child(terminal.pid)
+        terminal.type(b"\x11")
+        assert terminal.wait() == 0
+        assert gone(ui)
+        assert_usable(terminal)
 
 
-def test_the_ui_is_killed(workbench: tuple[Terminal, int]) -> None:
-    terminal, ui = workbench
+def test_the_ui_is_killed(waiting: tuple[Terminal, int]) -> None:
+    terminal, ui = waiting
     os.kill(ui, signal.SIGKILL)
     assert terminal.wait() == 137
     assert_usable(terminal)
@@ -74,8 +86,8 @@ def test_the_ui_is_killed(workbench: tuple[Terminal, int]) -> None:
 def test_the_guardian_is_killed(folder: Path) -> None:
     command = " ".join(map(shlex.quote, [*COMMAND, "iris.yaml"]))
     shell = ["sh", "-c", f"{command}; echo back in the shell; read line"]
-    with Terminal(shell, cwd=folder, env={"PYTHONPATH": str(ROOT)}) as terminal:
-        terminal.until(lambda: terminal.private_mode(2004), 40)
+    with Terminal(shell, cwd=folder, env=with_ui(folder, WAITS)) as terminal:
+        terminal.until(lambda: terminal.private_mode(2004))
         guardian = child(terminal.pid)
         ui = child(guardian)
         os.kill(guardian, signal.SIGKILL)
@@ -84,16 +96,14 @@ def test_the_guardian_is_killed(folder: Path) -> None:
         assert_usable(terminal)
 
 
-def test_the_connection_is_lost(workbench: tuple[Terminal, int]) -> None:
-    terminal, ui = workbench
+def test_the_connection_is_lost(waiting: tuple[Terminal, int]) -> None:
+    terminal, ui = waiting
     terminal.hang_up()
     assert gone(ui) and gone(terminal.pid)
 
 
 def test_a_ui_that_breaks_is_one_line_and_a_file(folder: Path) -> None:
-    (folder / "site").mkdir()
-    (folder / "site" / "sitecustomize.py").write_text(BROKEN)
-    env = {"PYTHONPATH": f"{folder / 'site'}:{ROOT}"}
+    env = with_ui(folder, BREAKS)
     with Terminal([*COMMAND, "iris.yaml"], cwd=folder, env=env, columns=200) as terminal:
         assert terminal.wait() == 1
         terminal.until(lambda: b"details are in" in terminal.written)
