@@ -41,7 +41,7 @@ def with_ui(folder: Path, body: str) -> dict[str, str]:
     site = folder / "site"
     site.mkdir()
     (site / "sitecustomize.py").write_text(STUB.format(body=body))
-    return {"PYTHONPATH": f"{site}:{ROOT}"}
+    return {"PYTHONPATH": f"{site}:{ROOT}", "TMPDIR": str(folder)}
 
 
 @pytest.fixture

@@ -77,8 +77,9 @@ def test_what_nobody_foresaw_is_one_line_and_a_file(goodfit: Goodfit) -> None:
         "def broken(*_): raise RuntimeError('boiled \\x1b]0;over\\x07')\n"
         "d.list_runs = broken\nsys.exit(cli.run(['runs']))"
     )
+    env = {**os.environ, "TMPDIR": str(goodfit.folder)}
     done = subprocess.run(
-        [sys.executable, "-P", "-c", code], capture_output=True, text=True, cwd=goodfit.folder, check=False
+        [sys.executable, "-P", "-c", code], capture_output=True, text=True, cwd=goodfit.folder, env=env, check=False
     )
     assert done.returncode == 1 and done.stdout == ""
     assert "Traceback" not in done.stderr and "\x1b" not in done.stderr and "RuntimeError" in done.stderr
