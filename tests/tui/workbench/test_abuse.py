@@ -28,9 +28,9 @@ BROKEN = [
 async def test_broken_recipes_in_every_room(workbench: Open) -> None:
     async with workbench(size=(120, 40)) as pilot:
         app = app_of(pilot)
-        for letter in "dmor":
+        for room, letter in enumerate("dmor"):
             await press(pilot, "g", letter)
-            for broken in BROKEN:
+            for broken in BROKEN[room % 2 :: 2]:
                 app.session.typed(app.session.active, broken)  # type: ignore[arg-type]
                 await settle(pilot)
                 assert "✗ 0" not in status(pilot), broken[:80]
