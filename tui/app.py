@@ -117,8 +117,8 @@ class Workbench(App[int], inherit_bindings=False):
         self.set_interval(POLL, self._tick)
         if self._path is None:
             await self.show_active()
-            self.side_bar.set_class(False, "-hidden")
-            self.side_bar.focus_room()
+            if not self.narrow:
+                self.side_bar.focus_room()
         else:
             self.do("file.open_path", self._path)
 

@@ -109,7 +109,7 @@ class Explorer(Vertical):
         options = self.query_one(OptionList)
         chosen = self._targets[options.highlighted] if options.highlighted is not None and self._targets else None
         self._targets = []
-        made = []
+        made: list[Option] = []
         for row in rows:
             kind = row[0]
             if kind == "head" and made:
