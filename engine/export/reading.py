@@ -71,7 +71,7 @@ def write_reading(script: Script, data: Data, found: Gathered) -> None:
         script.constant("EMPTY", column.EMPTY)
         script.define(READ_CSV if kind == "CSV" else READ_PARQUET)
         if kind == "CSV":
-            script.use("import csv")
+            script.use("import csv", "import io")
         else:
             script.use("import polars as pl")
     else:
@@ -93,7 +93,7 @@ def read(path) -> dict[str, np.ndarray]:
     with open(path, encoding="utf-8-sig", newline="") as file:
         text = file.read()
     first = text.lstrip("\\r\\n").split("\\n", 1)[0]
-    rows = [row for row in csv.reader(text.splitlines(keepends=True), delimiter=max(",;\\t", key=first.count)) if row]
+    rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\\t", key=first.count)) if row]
     columns = {}
     for name, *cells in zip(*rows):
         cells = [cell.strip(BLANKS) for cell in cells]

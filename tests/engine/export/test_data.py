@@ -57,6 +57,14 @@ def table(tmp_path: Path) -> Path:
 FEATURES = "missing: median, columns: {part: ignore, who: ignore, when: ignore}"
 
 
+@pytest.mark.parametrize("mark", ["\u2028", "\x85", "\x0b", "\x0c", "\x1c", '"\n"', '"\r"', "\u00a0"])
+def test_marks_that_end_a_line_elsewhere(mark: str, tmp_path: Path) -> None:
+    lines = [f"{row / 7},{'red' if row % 3 else f'da{mark}rk'},{'no' if row % 2 else 'yes'}" for row in range(40)]
+    lines = [line.replace('da"', '"da').replace('"rk', 'rk"') for line in lines]
+    (tmp_path / "table.csv").write_text("\n".join(["size,colour,y", *lines]) + "\n", newline="")
+    same(TABLE % ("y", "batch_size: 4", LAYERS), tmp_path)
+
+
 @pytest.mark.parametrize(
     ("target", "data"),
     [
