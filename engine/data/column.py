@@ -48,6 +48,36 @@ class Column:
         assert self.number is not None
         return [None if math.isnan(value) else plain_number(value) for value in self.number.tolist()]
 
+    def levels(self) -> list[str]:
+        """The distinct texts, in no order; missing cells left out."""
+        if self.cells is not None:
+            found: list[str] = self.cells.drop_nulls().unique().to_list()
+            return found
+        assert self.number is not None
+        return [plain_number(value) for value in np.unique(self.number[~np.isnan(self.number)]).tolist()]
+
+    def codes(self, names: Sequence[str]) -> npt.NDArray[np.int64]:
+        """(N,) place of each cell's text in `names`, -1 for others and for missing cells."""
+        import polars as pl
+
+        if self.cells is not None:
+            places = list(range(len(names)))
+            kind = pl.Int64
+            coded = self.cells.replace_strict(list(names), places, default=-1, return_dtype=kind).fill_null(-1)
+            found: npt.NDArray[np.int64] = coded.to_numpy()
+            return found
+        assert self.number is not None
+        values, inverse = np.unique(self.number, return_inverse=True)
+        place = {name: index for index, name in enumerate(names)}
+        known = [-1 if math.isnan(value) else place.get(plain_number(value), -1) for value in values.tolist()]
+        return np.array(known, dtype=np.int64)[inverse]
+
+    def distinct(self) -> int:
+        """How many different values there are, missing cells left out."""
+        if self.number is not None:
+            return distinct(self.number[~np.isnan(self.number)])
+        return int(self.cells.drop_nulls().n_unique())
+
     def missing(self) -> npt.NDArray[np.bool_]:
         """(N,) which cells are missing."""
         if self.number is not None:
@@ -93,6 +123,9 @@ def text_column(name: str, cells: Any) -> Column:
     """A column from a polars series of text, blanks and words for 'missing' not yet taken out."""
     import polars as pl
 
+    numbers = _to_numbers(cells)
+    if len(cells) and not np.isnan(numbers).any():
+        return Column(name, cells, numbers)
     stripped = cells.str.strip_chars(BLANKS)
     stripped = pl.select(pl.when(stripped.is_in(list(EMPTY))).then(None).otherwise(stripped)).to_series()
     numbers = _to_numbers(stripped)
@@ -112,6 +145,12 @@ def _to_numbers(cells: Any) -> Numbers:
 def number_column(name: str, values: npt.NDArray[Any]) -> Column:
     """A column from numbers, NaN where missing."""
     return Column(name, None, np.asarray(values, dtype=np.float64))
+
+
+def distinct(values: npt.NDArray[Any]) -> int:
+    """How many different values there are. (numpy's own count hashes them, which is slower than sorting.)"""
+    ordered = np.sort(values)
+    return int((ordered[1:] != ordered[:-1]).sum()) + (len(ordered) > 0)
 
 
 def is_number(text: str) -> bool:
@@ -144,8 +183,7 @@ def infer(column: Column) -> str:
     """
     if column.number is not None:
         return "number"
-    filled = [cell for cell in column.texts() if cell is not None]
-    levels = len(set(filled))
-    if levels == 0 or levels > MOST_LEVELS or (levels == len(filled) and levels >= 20):
+    levels, filled = column.distinct(), len(column) - int(column.missing().sum())
+    if levels == 0 or levels > MOST_LEVELS or (levels == filled and levels >= 20):
         return "ignore"
     return "category"

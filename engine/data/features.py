@@ -32,7 +32,7 @@ def pick(rows: Rows, features: list[tuple[str, str]], path: str, where: str = ""
         column = rows.columns[name]
         if kind == "number":
             key_path = path if where else child("data.columns", name)
-            column = Column(name, column.cells, column.numbers(key_path, where))
+            column = Column(name, None, column.numbers(key_path, where))
         found.append(column)
     return found
 
@@ -56,7 +56,7 @@ def fit(columns: list[Column], features: list[tuple[str, str]], rows: Array, mis
     for column, (name, kind) in zip(columns, features, strict=True):
         part = column.take(rows)
         if kind == "category":
-            fitted.append({"name": name, "type": kind, "levels": in_order(t for t in part.texts() if t is not None)})
+            fitted.append({"name": name, "type": kind, "levels": in_order(part.levels())})
             continue
         assert part.number is not None
         fill = fill_value(part.number, missing)
@@ -133,7 +133,8 @@ def encode(columns: list[Column], fitted: list[Fit]) -> npt.NDArray[np.float32]:
                 )
             at += 1
             continue
-        codes = level_codes(column.texts(), item["levels"])
+        names = column.levels()
+        codes = np.append(level_codes(list(names), item["levels"]), -1)[column.codes(names)]
         known = np.flatnonzero(codes >= 0)
         out[known, at + codes[known]] = 1.0
         at += len(item["levels"])

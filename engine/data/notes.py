@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.data.column import Column
+from engine.data.column import Column, distinct
 from engine.data.errors import listing
 from engine.data.gather import PARTS, Gathered
 from engine.data.prepared import Part
@@ -70,18 +70,18 @@ def _straddling(recipe: Recipe, gathered: Gathered) -> list[Note]:
         declared = recipe.data.split.group == name
         if gathered.roles.roles[name] == "target" or not (declared or GROUP_NAME.search(name)):
             continue
-        distinct = len(set(column.texts()) - {None})
-        if not declared and not 5 <= distinct <= len(column) / 1.5:
+        values = column.distinct()
+        if not declared and not 5 <= values <= len(column) / 1.5:
             continue
         members = []
         for part, (source, rows) in gathered.parts.items():
             held = gathered.others.get(part, gathered.main).columns.get(name)
-            members.append(set(held.take(source.rows[rows]).texts()) - {None} if held is not None else set())
+            members.append(held.take(source.rows[rows]).levels() if held is not None else [])
         counts = Counter(group for groups in members for group in groups)
         several = sum(1 for times in counts.values() if times > 1)
         if several:
             message = (
-                f"{several} of {distinct} values of column '{name}' have rows in several parts: if they are groups "
+                f"{several} of {values} values of column '{name}' have rows in several parts: if they are groups "
                 "(one patient, one user), the scores will look better than they are"
             )
             fix = [] if declared else [{"op": "set", "path": "data.split.group", "value": name}]
@@ -115,20 +115,13 @@ def _target_copies(gathered: Gathered, goal: dict[str, Any]) -> list[Note]:
 
 
 def _same_classes(column: Column, codes: Any) -> bool:
-    classes = len(np.unique(codes))
-    if column.number is not None:
-        values = column.number
-        if np.isnan(values).any():
-            return False
-        if len(np.unique(values[:500])) > classes:
-            return False
-        distinct, index = np.unique(values, return_inverse=True)
-        if len(distinct) != classes:
-            return False
-        pairs = len(np.unique(index * (int(codes.max()) + 1) + codes))
-        return pairs == classes
-    texts = column.texts()
-    return len(set(texts)) == classes and len(set(zip(texts, codes.tolist(), strict=True))) == classes
+    """Whether every class has a value of its own, and only that."""
+    classes = distinct(codes)
+    if column.take(np.arange(min(500, len(column)))).distinct() > classes or column.missing().any():
+        return False
+    if column.distinct() != classes:
+        return False
+    return distinct(column.codes(column.levels()) * (int(codes.max()) + 1) + codes) == classes
 
 
 def _ids(gathered: Gathered, columns: list[dict[str, Any]]) -> list[Note]:
@@ -147,14 +140,13 @@ def looks_like_id(column: Column) -> bool:
     if n < 10:
         return False
     if column.number is None:
-        texts = [text for text in column.texts() if text is not None]
-        return len(set(texts)) >= (0.9 if ID_NAME.search(column.name) else 0.98) * n
+        return column.distinct() >= (0.9 if ID_NAME.search(column.name) else 0.98) * n
     values = column.number[~missing]
     if not np.isfinite(values).all() or (values != np.floor(values)).any():
         return False
     if n == len(values) and (np.diff(values) == 1).all():
         return True
-    return bool(ID_NAME.search(column.name)) and len(np.unique(values)) >= 0.95 * n
+    return bool(ID_NAME.search(column.name)) and distinct(values) >= 0.95 * n
 
 
 def _left_out(recipe: Recipe, gathered: Gathered, columns: list[dict[str, Any]]) -> list[Note]:
@@ -180,8 +172,7 @@ def _still(gathered: Gathered, columns: list[dict[str, Any]]) -> list[Note]:
     constant, nearly = [], []
     for column in source.columns:
         part = column.take(train)
-        cells: Any = part.number if part.number is not None else np.array([str(text) for text in part.texts()])
-        _, counts = np.unique(cells, return_counts=True)
+        _, counts = np.unique(part.number if part.number is not None else part.codes(part.levels()), return_counts=True)
         if len(counts) == 1:
             constant.append(column.name)
         elif len(train) >= 100 and counts.max() >= 0.99 * len(train):
@@ -214,9 +205,9 @@ def _unseen(gathered: Gathered) -> list[Note]:
     for index, (name, kind) in enumerate(gathered.roles.features):
         if kind != "category":
             continue
-        known = set(source.columns[index].take(train).texts())
-        others = [other.columns[index].take(rows).texts() for other, rows in gathered.parts.values()]
-        new = {text for texts in others for text in texts} - known - {None}
+        known = set(source.columns[index].take(train).levels())
+        others = [other.columns[index].take(rows).levels() for other, rows in gathered.parts.values()]
+        new = {text for texts in others for text in texts} - known
         if new:
             found[name] = len(new)
     if not found:

@@ -8,7 +8,7 @@ import numpy as np
 
 from engine.data import same_rows
 from engine.data.baseline import baseline
-from engine.data.column import HUGE, Column
+from engine.data.column import HUGE, Column, distinct
 from engine.data.facts import Facts
 from engine.data.gather import Gathered
 from engine.data.notes import notes
@@ -96,7 +96,7 @@ def _describe(column: Column, role: str, kind: str, rows: Any, count: bool) -> R
     if column.number is not None:
         there = column.number[~np.isnan(column.number)]
         if count:
-            row["unique"] = len(np.unique(there))
+            row["unique"] = distinct(there)
         row["constant"] = len(there) > 0 and bool((there == there[0]).all())
         trained = column.number if rows is None else column.number[rows]
         trained = trained[np.abs(trained) <= HUGE]
@@ -104,9 +104,8 @@ def _describe(column: Column, role: str, kind: str, rows: Any, count: bool) -> R
             row["mean"], row["std"] = float(trained.mean()), float(trained.std())
             row["min"], row["max"] = float(trained.min()), float(trained.max())
     else:
-        levels = set(column.texts()) - {None}
-        row["unique"] = len(levels)
-        row["constant"] = len(levels) == 1
+        row["unique"] = column.distinct()
+        row["constant"] = row["unique"] == 1
     return row
 
 

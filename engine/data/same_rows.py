@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from engine.data.column import Column
+from engine.data.column import Column, distinct
 
 Array = npt.NDArray[Any]
 Keys = npt.NDArray[np.uint64]
@@ -36,12 +36,14 @@ def _cell_keys(column: Column) -> Keys:
     if column.number is not None:
         values = np.where(np.isnan(column.number), np.nan, column.number + 0.0)
         return np.ascontiguousarray(values).view(np.uint64)
-    texts = column.texts()
-    known = {
-        text: int.from_bytes(hashlib.blake2b((text or "").encode(), digest_size=8, salt=bytes([text is None])).digest())
-        for text in set(texts)
-    }
-    return np.array([known[text] for text in texts], dtype=np.uint64)
+    names = column.levels()
+    missing = b"\1", b""
+    known = [_text_key(salt, text) for salt, text in [*((b"\0", name.encode()) for name in names), missing]]
+    return np.array(known, dtype=np.uint64)[column.codes(names)]
+
+
+def _text_key(salt: bytes, text: bytes) -> int:
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8, salt=salt).digest())
 
 
 def _array_keys(x: Array) -> Keys:
@@ -61,16 +63,18 @@ def _array_keys(x: Array) -> Keys:
 
 def duplicates(keys: Keys) -> int:
     """Rows that equal an earlier one."""
-    return len(keys) - len(np.unique(keys))
+    return len(keys) - distinct(keys)
 
 
 def shared(parts: dict[str, Keys]) -> dict[str, int]:
     """For each two parts, the rows of the second that stand in the first too; only where there are any."""
-    names = list(parts)
+    ordered = {name: np.sort(keys) for name, keys in parts.items() if len(keys)}
+    names = list(ordered)
     found = {}
     for index, first in enumerate(names):
         for second in names[index + 1 :]:
-            both = int(np.isin(parts[second], parts[first]).sum())
+            nearest = np.searchsorted(ordered[first][:-1], ordered[second])
+            both = int((ordered[first][nearest] == ordered[second]).sum())
             if both:
                 found[f"{first}/{second}"] = both
     return found

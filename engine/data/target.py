@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from engine.data.column import Column, in_order, plain_number
+from engine.data.column import Column, distinct, in_order
 from engine.data.errors import DataError, listing
 
 Array = npt.NDArray[Any]
@@ -38,16 +38,16 @@ def decide(columns: list[Column], task: str | None, declared: dict[str, str]) ->
         raise DataError(f"the target '{column.name}' is empty in every row", "choose another column", PATH)
     discrete = column.number is None or declared.get(column.name) == "category"
     if column.number is not None:
-        values = np.unique(column.number[~np.isnan(column.number)])
+        values = column.number[~np.isnan(column.number)]
         whole = bool(np.all(values == np.floor(values)))
-        few = whole and len(values) <= MOST_CLASSES and declared.get(column.name) != "number"
+        few = whole and declared.get(column.name) != "number" and distinct(values) <= MOST_CLASSES
         discrete = discrete or few
     if task == "multilabel":
         raise DataError("multilabel needs a list of 0/1 columns as target", "list the label columns", PATH)
     if task == "regression" or (task is None and not discrete):
         column.numbers(PATH)
         return {"task": "regression", "kind": "numbers", "columns": names, "classes": [], "outputs": 1}
-    classes = class_names(column)
+    classes = in_order(_by_value(column).levels())
     if len(classes) < 2:
         raise DataError(
             f"the target '{column.name}' has a single value, {classes[0]!r}: there is nothing to learn",
@@ -88,18 +88,6 @@ def _several(columns: list[Column], task: str | None) -> tuple[str, str]:
     return {"classification": "onehot", "multilabel": "labels", "regression": "numbers"}[task], task
 
 
-def class_names(column: Column) -> list[str]:
-    """The distinct values of a column as sorted class names."""
-    return in_order(name for name in class_texts(column) if name is not None)
-
-
-def class_texts(column: Column) -> list[str | None]:
-    """A class name a row, None where missing: numbers in their shortest form, so that `1.0` and `1` are one class."""
-    if column.number is not None:
-        return [None if value != value else plain_number(value) for value in column.number.tolist()]
-    return column.texts()
-
-
 def fit_scale(target: dict[str, Any], columns: list[Column], rows: Array, scale: str) -> dict[str, Any]:
     """`target` with mean and std (ddof 0, 0 taken as 1) of the training rows; 0 and 1 where nothing is scaled."""
     mean, std = [], []
@@ -119,9 +107,8 @@ def encode(target: dict[str, Any], columns: list[Column], where: str = "", path:
     """
     kind = target["kind"]
     if kind == "classes":
-        index = {name: position for position, name in enumerate(target["classes"])}
-        texts = class_texts(columns[0])
-        unknown = sorted({text for text in texts if text is not None and text not in index})
+        column = _by_value(columns[0])
+        unknown = sorted(set(column.levels()) - set(target["classes"]))
         if unknown:
             raise DataError(
                 f"{where}target '{columns[0].name}' holds {listing([repr(name) for name in unknown])}, "
@@ -129,7 +116,7 @@ def encode(target: dict[str, Any], columns: list[Column], where: str = "", path:
                 "correct the cells, or split the rows so that training sees every class",
                 path,
             )
-        codes = np.array([index[text] for text in texts if text is not None], dtype=np.int64)
+        codes = column.codes(target["classes"])
         return codes.astype(np.float32)[:, None] if target["task"] == "binary" else codes
     values: Array = np.column_stack([column.numbers(path, where) for column in columns])
     if kind == "numbers":
@@ -142,6 +129,11 @@ def encode(target: dict[str, Any], columns: list[Column], where: str = "", path:
         raise DataError(f"{where}the target columns are not one-hot in every row", "", path)
     order = [target["classes"].index(name) for name in target["columns"]]
     return np.asarray(np.array(order, dtype=np.int64)[values.argmax(axis=1)])
+
+
+def _by_value(column: Column) -> Column:
+    """Classes that are numbers by their value, however they are written: `1.0` and `1` are one class."""
+    return column if column.number is None else Column(column.name, None, column.number)
 
 
 def to_units(target: dict[str, Any], values: Array) -> Array:

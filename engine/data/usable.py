@@ -86,7 +86,8 @@ def usable(
 def _target(rows: Rows, name: str, path: str, where: str) -> Column:
     if name not in rows.columns:
         raise DataError(f"{where}there is no target column '{name}'", nearest(name, list(rows.columns)), path)
-    return rows.columns[name]
+    column = rows.columns[name]
+    return column if column.number is None else Column(name, None, column.number)
 
 
 def _bad_images(x: Array) -> npt.NDArray[np.bool_]:
