@@ -54,11 +54,12 @@ def namespace(code: str) -> dict[str, Any]:
 
 def output_of(code: str, *arguments: str) -> str:
     """What the file prints."""
-    names = namespace(code)
     before, shown = sys.argv, io.StringIO()
     sys.argv = ["exported.py", *arguments]
     try:
         with torch_as_it_was(), contextlib.redirect_stdout(shown):
+            names: dict[str, Any] = {"__name__": "exported"}
+            exec(compile(code, "exported.py", "exec"), names)  # sets torch's threads, which main needs as well
             names["main"]()
     finally:
         sys.argv = before
