@@ -76,12 +76,12 @@ def columns(data_path: Path) -> list[dict[str, Any]]:
 def _about(name: str, column: Column | None) -> dict[str, Any]:
     if column is None:
         return {"name": name, "type": "number", "example": "", "unique": None, "missing": 0}
-    texts = column.texts()
-    filled = [text for text in texts if text is not None]
+    missing = column.missing()
+    first = column.take(np.flatnonzero(~missing)[:1]).texts()
     kind = "ignore" if looks_like_id(column) else infer(column)
-    example = filled[0][:40] if filled else ""
-    missing = len(texts) - len(filled)
-    return {"name": name, "type": kind, "example": example, "unique": len(set(filled)), "missing": missing}
+    example = (first[0] or "")[:40] if first else ""
+    holes = int(missing.sum())
+    return {"name": name, "type": kind, "example": example, "unique": column.distinct(), "missing": holes}
 
 
 def guess(table: dict[str, Column]) -> str:
@@ -145,21 +145,34 @@ def _open_npy(content: bytes, path: Path) -> Found:
     return Found("NPY", array_rows(x, y, path.name, ("x", "y"), "data.source.features"), path.name, (y_name,))
 
 
-def first_recipe(data_path: Path, target: str | list[str] | None = None, folder: Path | None = None) -> str:
+def first_recipe(
+    data_path: Path,
+    target: str | list[str] | None = None,
+    folder: Path | None = None,
+    name: str | None = None,
+) -> str:
     """YAML of a first recipe for a file: sensible choices, each with its reason as a comment.
 
     `target` is the column (or columns; for arrays the array) to predict, by default the likeliest of `columns`;
-    `folder` the one that the recipe will stand in, by default the file's. Raises DataError.
+    `folder` the one that the recipe will stand in, by default the file's; `name` the recipe's, by default the file's.
+    Raises DataError.
     """
     found = _open(data_path)
-    folder = (folder or data_path.parent).absolute()
-    place = data_path.absolute()
-    path = place.relative_to(folder).as_posix() if place.is_relative_to(folder) else str(place)
-    source = _source(found, path, target)
+    folder = folder or data_path.parent
+    source = _source(found, path_from(folder, data_path), target)
     data = {"source": source, "missing": "error", "split": {}}
     data["missing"] = _missing(found, source)
-    facts, reasons = _facts(data, folder)
-    return Draft(found.rows.label, found.rows.n, data, facts, reasons).text(place.stem)
+    facts, reasons = _facts(data, folder.absolute())
+    return Draft(found.rows.label, found.rows.n, data, facts, reasons).text(name or data_path.stem)
+
+
+def path_from(folder: Path, file: Path) -> str:
+    """A file's path as a recipe in `folder` names it: relative where it is in that folder or below, else absolute."""
+    real = file.parent.resolve() / file.name
+    for start, end in ((folder.absolute(), file.absolute()), (folder.resolve(), real)):
+        if end.is_relative_to(start):
+            return end.relative_to(start).as_posix()
+    return str(real)
 
 
 def _source(found: Found, path: str, target: str | list[str] | None) -> dict[str, Any]:

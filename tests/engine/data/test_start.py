@@ -108,6 +108,20 @@ def test_a_recipe_elsewhere_names_the_file_by_its_whole_path(csv_of: CsvOf, tmp_
     assert Document.from_text(text).get("data.source.path") == str(tmp_path / "data.csv")
 
 
+@pytest.mark.parametrize("folder", ["", "sub/..", "link"])
+def test_a_file_beside_or_below_the_recipe_is_named_from_there(
+    folder: str, csv_of: CsvOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path)
+    csv_of({"x": X, "y": X[::-1]}, name="sub/train.csv")
+    monkeypatch.chdir(tmp_path / "sub")
+    text = first_recipe(Path("train.csv"), "y", folder=tmp_path / folder, name="credit")
+    document = Document.from_text(text)
+    assert document.get("data.source.path") == "sub/train.csv"
+    assert document.get("name") == "credit"
+
+
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
