@@ -42,20 +42,29 @@ def raw(x: Array) -> Array:
 def fit(x: Array, normalize: Any) -> Scaling:
     """Scale, and mean and std by channel (axis 1) over the training images, in units after the scale.
 
-    Bytes are counted, so that their sums are exact; floats are averaged in float64.
+    Bytes are counted, so that their sums are exact; floats are averaged in float64. The network sees floats as if
+    they had no scale: what `unit_scale` divides them by, the std holds again.
     """
-    scale = 1 / 255 if x.dtype == np.uint8 else 1.0
     channels = x.shape[1]
-    if not isinstance(normalize, str):
+    if isinstance(normalize, str):
+        shifts, scales = zip(*(_channel(x[:, channel], normalize) for channel in range(channels)), strict=True)
+    else:
         check_given(normalize, channels, "channel")
-        return Scaling(scale, tuple(map(float, normalize.mean)), tuple(map(float, normalize.std)))
-    if normalize == "none":
-        return Scaling(scale, (0.0,) * channels, (1.0,) * channels)
-    shifts, scales = zip(*(_channel(x[:, channel], normalize) for channel in range(channels)), strict=True)
-    return Scaling(scale, shifts, scales)
+        shifts, scales = normalize.mean, normalize.std
+    if x.dtype == np.uint8:
+        return Scaling(1 / 255, tuple(map(float, shifts)), tuple(map(float, scales)))
+    scale = unit_scale(x)
+    return Scaling(scale, tuple(scale * shift for shift in shifts), tuple(scale * each for each in scales))
+
+
+def unit_scale(x: Array) -> float:
+    """What brings float images to values of at most 1 for augmentation: 1 / largest size, and 1 for those that are."""
+    return 1 / max(1.0, float(x.max()), -float(x.min()))
 
 
 def _channel(x: Array, normalize: str) -> tuple[float, float]:
+    if normalize == "none":
+        return 0.0, 1.0
     if x.dtype == np.uint8:
         counts = np.bincount(x.reshape(-1), minlength=256).tolist()
         there = [value for value, times in enumerate(counts) if times]
@@ -65,7 +74,7 @@ def _channel(x: Array, normalize: str) -> tuple[float, float]:
         first = sum(value * times for value, times in enumerate(counts))
         second = sum(value * value * times for value, times in enumerate(counts))
         return first / n / 255, (math.sqrt(n * second - first * first) / n / 255) or 1.0
-    if normalize == "minmax":
-        low, high = float(x.min()), float(x.max())
+    low, high = float(x.min()), float(x.max())
+    if normalize == "minmax" or low == high:
         return low, (high - low) or 1.0
     return float(x.mean(dtype=np.float64)), float(x.std(dtype=np.float64)) or 1.0

@@ -28,7 +28,7 @@ class Scaling:
     """What the feed does to raw images: `x * scale`, then augmentation, then `(x - mean) / std` by channel."""
 
     scale: float
-    """1/255 for uint8, 1 for floats."""
+    """1/255 for uint8; for floats 1, or 1 / largest size of a training value where that is above 1."""
     mean: tuple[float, ...]
     std: tuple[float, ...]
 

@@ -21,15 +21,16 @@ from engine.parts.work import threads_for
 from engine.recipe.schema import Recipe
 
 TO_UNIT = '''
-def to_unit(x: torch.Tensor) -> torch.Tensor:
-    """Bytes as numbers in [0, 1]; floats as they are."""
-    return x.float() * (1 / 255) if x.dtype == torch.uint8 else x
+def to_unit(x: torch.Tensor, scaling: tuple) -> torch.Tensor:
+    """Pixels as numbers of at most 1."""
+    scale = scaling[0]
+    return x.float() if scale == 1 else x.float() * scale
 '''
 
 NORMALIZED = '''
-def normalized(x: torch.Tensor, scaling: tuple[list[float], list[float]]) -> torch.Tensor:
+def normalized(x: torch.Tensor, scaling: tuple) -> torch.Tensor:
     """(x - mean) / std by channel."""
-    mean, std = (torch.tensor(each, dtype=torch.float32, device=DEVICE) for each in scaling)
+    mean, std = (torch.tensor(each, dtype=torch.float32, device=DEVICE) for each in scaling[1:])
     shape = (1, -1, *[1] * (x.ndim - 2))
     return (x - mean.view(shape)) / std.view(shape)
 '''

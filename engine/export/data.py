@@ -23,7 +23,7 @@ def write_data(script: Script, recipe: Recipe, base: Path) -> None:
     if found.main.x is None:
         write_features(script, data, found, is_image(found, data))
     if is_image(found, data):
-        write_scaling(script, data)
+        write_scaling(script, data, found.main.x is not None and found.is_bytes)
     script.define(_prepare(data, found))
 
 
@@ -38,7 +38,7 @@ def _prepare(data: Data, found: Gathered) -> str:
     pictures = found.main.x is not None
     goal = found.goal
     head = '    """{part: (x, y)}, ready for the network' + (
-        ', and mean and std of the channels."""' if is_image(found, data) else '."""'
+        ', and the scaling of its pixels."""' if is_image(found, data) else '."""'
     )
     lines = ["def prepare():", head]
     sources = ["all", *own_parts(found)]
@@ -64,13 +64,13 @@ def _prepare(data: Data, found: Gathered) -> str:
     for name in sources:
         lines += _encoded(data, found, name, scaled, pictures)
     if is_image(found, data):
-        lines.append('    mean, std = channels(parts["train"][0])')
+        lines.append('    scaling = channels(parts["train"][0])')
     if data.limit is not None:
         codes = "None" if found.codes is None else 'codes[rows["train"]]'
         lines.append(f'    kept = limited({codes}, len(rows["train"]), {data.limit}, {data.split.seed})')
         lines.append('    parts["train"] = tuple(array[kept] for array in parts["train"])')
     result = "parts"
-    result += ", (mean, std)" if is_image(found, data) else ""
+    result += ", scaling" if is_image(found, data) else ""
     result += ", scale" if scaled else ""
     lines.append(f"    return {result}")
     return "\n".join(lines)

@@ -195,21 +195,27 @@ def _encode(kinds: set[str], fill: bool) -> str:
     return "\n".join(lines)
 
 
-def write_scaling(script: Script, data: Data) -> None:
+def write_scaling(script: Script, data: Data, is_bytes: bool) -> None:
     """Define `channels`, the statistics of images."""
     normalize = data.normalize
     if isinstance(normalize, Normalize):
-        body = [f"return {normalize.mean!r}, {normalize.std!r}"]
+        body = [f"shifts, scales = {literal(normalize.mean)}, {literal(normalize.std)}"]
     elif normalize == "none":
-        body = ["return [0.0] * x.shape[1], [1.0] * x.shape[1]"]
+        body = ["shifts, scales = [0.0] * x.shape[1], [1.0] * x.shape[1]"]
     else:
         script.use("import math")
         script.copy(images._channel)
         body = [
             f"fitted = [shift_and_scale(x[:, channel], {literal(normalize)}) for channel in range(x.shape[1])]",
-            "return [shift for shift, _ in fitted], [scale for _, scale in fitted]",
+            "shifts, scales = zip(*fitted)",
         ]
-    lines = ["def channels(x: np.ndarray) -> tuple[list[float], list[float]]:"]
-    lines.append('    """What is subtracted from, and divides, each channel of images in [0, 1]."""')
+    if is_bytes:
+        body.append("return 1 / 255, shifts, scales")
+    else:
+        script.copy(images.unit_scale)
+        body.append("scale = unit_scale(x)")
+        body.append("return scale, [scale * shift for shift in shifts], [scale * each for each in scales]")
+    lines = ["def channels(x: np.ndarray) -> tuple:"]
+    lines.append('    """What pixels are multiplied by, then what is subtracted from, and divides, each channel."""')
     lines += [f"    {line}" for line in body]
     script.define("\n".join(lines))

@@ -106,7 +106,7 @@ def _evaluate(script: Script, recipe: Recipe, facts: Facts, image: bool) -> str:
     lines.append(f"            inputs = torch.tensor(x[start : start + {slice_}], device=DEVICE)")
     lines.append(f"            targets = torch.tensor(y[start : start + {slice_}], device=DEVICE)")
     if image:
-        lines.append("            inputs = normalized(to_unit(inputs), scaling)")
+        lines.append("            inputs = normalized(to_unit(inputs, scaling), scaling)")
     lines += [f"            {line}" for line in forward(recipe, "found")]
     lines.append("            loss = float(criterion(found, targets))")
     lines.append(f"            weight = {_denominator(recipe, 'targets')}")
@@ -239,7 +239,7 @@ def _epochs(recipe: Recipe, facts: Facts, image: bool, validated: bool) -> list[
         "inputs, targets = x.index_select(0, rows), y.index_select(0, rows)",
     ]
     if image:
-        inner = "augment(to_unit(inputs), rows, draws)" if data.augment else "to_unit(inputs)"
+        inner = "augment(to_unit(inputs, scaling), rows, draws)" if data.augment else "to_unit(inputs, scaling)"
         step.append(f"inputs = normalized({inner}, scaling)")
     elif data.augment:
         step.append("inputs = augment(inputs, rows, draws)")

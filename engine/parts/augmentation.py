@@ -10,8 +10,8 @@ from engine.parts.part import Part, part, setting
 class Augmentation(Part):
     """A random change of a batch on its device; its draws come from (seed, epoch, part), row i for sample i.
 
-    Images are augmented after they are scaled to [0, 1] and before mean and standard deviation are applied; rows of a
-    table after they are scaled.
+    Images are augmented after bytes are scaled to [0, 1], and other numbers by the largest of the training images
+    where that is above 1, and before mean and standard deviation are applied; rows of a table after they are scaled.
     """
 
     family: ClassVar[str] = "augmentation"
@@ -42,8 +42,8 @@ class RandomHorizontalFlip(Augmentation):
 class GaussianNoise(Augmentation):
     """Adds normal noise to every value: x + std * e, e of mean 0 and variance 1.
 
-    Any shape, kept. Units of std: the pixel range, 1 from black to white, for images; standard deviations for columns
-    that are standardised.
+    Any shape, kept. Units of std: the brightest pixel is 1 (255 of bytes, else the largest value of the training
+    images, or 1 where all are smaller) for images; standard deviations for columns that are standardised.
     """
 
     images_only: ClassVar[bool] = False

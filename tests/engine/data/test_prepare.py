@@ -57,9 +57,32 @@ def test_rows_seen_as_images_stay_raw(ready: Ready) -> None:
     found = ready({"type": "Builtin", "name": "digits"}, reshape=[1, 8, 8])
     assert found.facts.shape == (1, 8, 8)
     assert found.train.x.reshape(-1, 64).tobytes() == flat.train.x.tobytes()
-    assert found.scaling.scale == 1.0
-    assert found.scaling.mean[0] == pytest.approx(found.train.x.mean(), rel=1e-5)
-    assert found.scaling.std[0] == pytest.approx(found.train.x.std(), rel=1e-5)
+    assert found.scaling.scale == 1 / 16, "the brightest pixel is 16"
+    assert found.scaling.mean[0] == pytest.approx(found.train.x.mean() / 16, rel=1e-5)
+    assert found.scaling.std[0] == pytest.approx(found.train.x.std() / 16, rel=1e-5)
+
+
+@pytest.mark.parametrize("normalize", ["standard", "minmax", "none", {"mean": [2.0, 3.0], "std": [4.0, 5.0]}])
+@pytest.mark.parametrize(("low", "high"), [(0, 16), (0, 1), (-3, 2), (0, 0), (0.2, 0.7), (0, 255)])
+def test_floats_are_scaled_for_augmentation_alone(
+    normalize: Any, low: float, high: float, ready: Ready, tmp_path: Path
+) -> None:
+    x = np.random.default_rng(1).uniform(low, high, (N, 2, 3, 3)).astype(np.float32)
+    np.savez(tmp_path / "d.npz", x=x, y=np.array(KINDS))
+    found = ready({"type": "NPZ", "path": "d.npz"}, normalize=normalize)
+    train, scaling = found.train.x.astype(np.float64), found.scaling
+    seen = train * scaling.scale
+    assert np.abs(seen).max() <= 1 + 1e-9
+    assert np.abs(train).max() <= 1 or np.abs(seen).max() == pytest.approx(1)
+    for channel in range(2):
+        pixels = train[:, channel]
+        shift, scale = {
+            "standard": (pixels.mean(), pixels.std() or 1.0),
+            "minmax": (pixels.min(), float(np.ptp(pixels)) or 1.0),
+            "none": (0.0, 1.0),
+        }.get(normalize if isinstance(normalize, str) else "", (2.0 + channel, 4.0 + channel))
+        fed = (seen[:, channel] - scaling.mean[channel]) / scaling.std[channel]
+        assert fed == pytest.approx((pixels - shift) / scale, rel=1e-6, abs=1e-6)
 
 
 def test_a_table_seen_as_images_equals_an_array_seen_as_images(csv_of: CsvOf, ready: Ready, tmp_path: Path) -> None:

@@ -30,7 +30,12 @@ def same(text: str, base: Path) -> None:
         assert x.tobytes() == np.ascontiguousarray(expected.x).tobytes(), name
         assert y.tobytes() == np.ascontiguousarray(expected.y).tobytes(), name
     if prepared.scaling is not None:
-        assert (list(made[1][0]), list(made[1][1])) == (list(prepared.scaling.mean), list(prepared.scaling.std))
+        scale, mean, std = made[1]
+        assert (scale, tuple(mean), tuple(std)) == (
+            prepared.scaling.scale,
+            prepared.scaling.mean,
+            prepared.scaling.std,
+        )
 
 
 @pytest.fixture
