@@ -43,7 +43,9 @@ async def walk(size: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         app = Workbench(Options(runs=folder), str(ROOT / "recipes" / "digits.yaml"))
         async with app.run_test(size=(width, height)) as pilot:
-            await until("the facts", lambda: app.session.active is not None and app.session.active.context.facts is not None)
+            await until(
+                "the facts", lambda: app.session.active is not None and app.session.active.context.facts is not None
+            )
             await pilot.pause()
             draw(app, f"recipe-{size}")
             for letter, room in (("m", "model"), ("d", "data"), ("o", "optimizer"), ("r", "regularization")):
