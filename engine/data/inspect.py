@@ -27,7 +27,7 @@ from engine.data.source_files import source_files
 from engine.errors import UserError
 from engine.recipe.schema import Recipe
 
-VERSION = 1
+VERSION = 2
 """Part of every cache key: count it up when the facts of unchanged files change."""
 PREVIEW = 20
 MOST_SHOWN = 100

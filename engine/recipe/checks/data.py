@@ -9,6 +9,9 @@ from engine.recipe.checks.subject import Subject
 from engine.recipe.edits import Edit, Transaction, edit_from_json
 from engine.recipe.schema import PartFile
 
+SHARED = 0.01
+"""Share of a part's rows that may stand in the training part too, by chance, before its scores mislead."""
+
 
 def split_is_one(subject: Subject) -> None:
     """One way to split: by group, by time or by column; shares that leave something for training."""
@@ -120,20 +123,23 @@ def what_data_says(subject: Subject) -> None:
     facts = subject.facts
     if facts is None:
         return
-    builtin = isinstance(subject.recipe.data.source, Builtin)
     for note in facts.warnings:
-        if builtin and note.get("kind") in ("constant", "near_constant"):
-            # The corners of the digits are always empty: known, harmless, and nobody's mistake.
-            continue
         severity = str(note.get("severity", "warning"))
         report = {"error": subject.error, "info": subject.inform}.get(severity, subject.warn)
         fix: Transaction = tuple(edit_from_json(edit) for edit in note.get("fix") or ())
         hint = str(note.get("hint") or (_fix_words(fix) if fix else ""))
         report(str(note.get("path", "data")), str(note.get("message", "")), hint, *([fix] if fix else []))
     for parts, rows in facts.shared.items():
-        if "train" in parts and rows:
-            message = f"{rows} rows of {parts.replace('/', ' and ')} are equal: those scores will be too good"
-            subject.warn("data.split", message, "remove duplicates, or split by group")
+        first, _, second = parts.partition("/")
+        share = rows / max(1, facts.rows.get(second, 0))
+        if first != "train" or not rows:
+            continue
+        message = f"{rows} {second} row{'s' if rows > 1 else ''} ({share:.1%}) also stand{'s' * (rows == 1)} in train"
+        if rows > 1 and share > SHARED:
+            hint = "remove duplicates, or split by group"
+            subject.warn("data.split", f"{message}: those scores will be too good", hint)
+        else:
+            subject.inform("data.split", message)
 
 
 def _fix_words(fix: Transaction) -> str:

@@ -38,6 +38,8 @@ def kinds(prepared: Any) -> dict[str, Any]:
         ("text_ignored", "remark", [f"word {row}" for row in range(N)]),
         ("mostly_missing", "m", [X[row] if row % 3 == 0 else "" for row in range(N)]),
         ("empty", "m", [""] * N),
+        ("odd_numbers", "price", [f'"{row % 9},{row % 7}0"' if row % 4 else "12" for row in range(N)]),
+        ("odd_numbers", "share", ["" if row % 50 == 0 else f"{row / 7:.3f} %" for row in range(N)]),
         ("target_copy", "code", [{"p": 10, "q": 20}[kind] for kind in Y]),
         ("straddling_groups", "patient_id", [f"p{row // 4}" for row in range(N)]),
         ("unseen_categories", "k", [("u", "v")[row % 2] if row % 5 else f"w{row}" for row in range(N)]),
@@ -50,6 +52,16 @@ def test_notes(kind: str, name: str, cells: list[Any], csv_of: CsvOf, ready: Rea
     assert name in note["message"]
     for edit in note["fix"]:
         assert edit["op"] == "set"
+
+
+@pytest.mark.parametrize("cells", [["1,5", "red"], ["2024-01-01", "2024-01-02"], ["a,b", "c"], ["1.2", "3"]])
+def test_text_and_plain_numbers_are_not_written_oddly(cells: list[str], csv_of: CsvOf, ready: Ready) -> None:
+    quoted = [f'"{cells[row // 3 % 2]}"' for row in range(N)]
+    assert "odd_numbers" not in kinds(ready(csv_of({"c": quoted, "a": X, "y": Y})))
+
+
+def test_what_never_changes_in_a_builtin_set_is_not_noted(ready: Ready) -> None:
+    assert not {"constant", "near_constant"} & {*kinds(ready({"type": "Builtin", "name": "digits"}))}
 
 
 def test_real_numbers_are_no_ids(csv_of: CsvOf, ready: Ready) -> None:

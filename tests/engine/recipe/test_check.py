@@ -270,8 +270,18 @@ def test_notes_of_the_data_become_warnings_with_fixes() -> None:
     assert by_path[W, "column"].fixes == ((Edit("set", "data.columns.id", "ignore"),),)
     assert by_path[W, "3"].fixes == ((Edit("set", "data.split.group", "patient"),),)
     assert by_path[N, "column"].path == "data.columns.t"
-    assert "train and test" in by_path[W, "2"].message
+    assert "2 test rows (10.0%) also stand in train" in by_path[W, "2"].message
     assert all(problem.line == 3 for problem in checked.problems)
+
+
+@pytest.mark.parametrize(
+    ("shared", "rows", "severity"),
+    [(1, 20, "info"), (2, 20, W), (2, 200, "info"), (3, 200, W), (200, 200, W)],
+)
+def test_rows_that_stand_in_two_parts(shared: int, rows: int, severity: str) -> None:
+    facts = {"shared": {"train/test": shared, "validation/test": 20}, "rows": FACTS["rows"] | {"test": rows}}
+    (problem,) = look({}, facts).problems
+    assert (problem.severity, problem.path) == (severity, "data.split")
 
 
 def test_without_facts_the_shape_comes_from_reshape() -> None:
