@@ -118,7 +118,7 @@ def answer(recipe: str, data_root: Path | None, parts: list[Path]) -> dict[str, 
     """What the child prints."""
     from engine.parts import catalog
     from engine.recipe.document import Document
-    from engine.recipe.validate import validate
+    from engine.recipe.validate import validated
 
     try:
         catalog.load()
@@ -126,9 +126,10 @@ def answer(recipe: str, data_root: Path | None, parts: list[Path]) -> dict[str, 
             catalog.load_file(part)
         document = Document.from_text(sys.stdin.read()) if recipe == "-" else Document.open(Path(recipe))
         base = data_root or (Path() if recipe == "-" else Path(recipe).parent)
-        checked, problems = validate(document.tree)
+        found = validated(document.tree)
+        checked = found.to_read()
         if checked is None:
-            first = next(problem for problem in problems if problem.severity == "error")
+            first = min(found.problems, key=lambda problem: problem.path.split(".")[0] not in ("data", "task", "loss"))
             return {"error": {"message": first.message, "hint": first.hint, "path": first.path}}
         facts, rows = look(checked, base.absolute())
     except UserError as error:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import cast
 
 from engine.data.facts import Facts
 from engine.errors import UserError
@@ -13,7 +15,8 @@ from engine.recipe.checks.subject import Subject
 from engine.recipe.document import Document
 from engine.recipe.problem import Problem
 from engine.recipe.schema import Recipe
-from engine.recipe.validate import validate
+from engine.recipe.sound import Unsound
+from engine.recipe.validate import validated
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,8 @@ class Checked:
     recipe: Recipe | None
     problems: list[Problem] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
+    to_read: Recipe | None = None
+    """Enough of the recipe to read its data by: its task, data and loss, where these are sound."""
 
     @property
     def errors(self) -> list[Problem]:
@@ -40,18 +45,26 @@ def check(document: Document, facts: Facts | None = None, data_problems: Iterabl
 
     `data_problems` are the errors that reading the data raised: a `DataError` stands at its own path.
     """
-    recipe, problems = validate(document.tree)
-    if recipe is None:
-        return Checked(None, problems)
-    subject = Subject(document, recipe, facts)
-    subject.rows = rows = trace(recipe.model.layers, subject.shape, subject.outputs)
-    for examine in (*data.CHECKS, *model.CHECKS, *training.CHECKS, *schedule.CHECKS, *search.CHECKS):
-        examine(subject)
+    found = validated(document.tree)
+    recipe = found.recipe
+    subject = Subject(document, recipe or cast(Recipe, found.sound), facts, problems=[*found.problems])
+    with suppress(Unsound):
+        subject.rows = trace(subject.recipe.model.layers, subject.shape, subject.outputs)
+    # Values of a search are tried in the whole recipe, so it must be sound.
+    for examine in (
+        *data.CHECKS,
+        *model.CHECKS,
+        *training.CHECKS,
+        *schedule.CHECKS,
+        *(search.CHECKS if recipe else ()),
+    ):
+        with suppress(Unsound):
+            examine(subject)
     known = {problem.path for problem in subject.problems if problem.severity == "error"}
     for error in data_problems:
         path = getattr(error, "path", "data.source")
         if path not in known:
             subject.error(path, error.message, error.hint)
     severities = ("error", "warning", "info")
-    found = sorted(subject.problems, key=lambda p: (p.line, p.column, severities.index(p.severity)))
-    return Checked(recipe, found, rows)
+    problems = sorted(subject.problems, key=lambda p: (p.line, p.column, severities.index(p.severity)))
+    return Checked(recipe, problems, subject.rows if recipe else [], found.to_read())

@@ -16,7 +16,7 @@ from engine.recipe.order import models
 from engine.recipe.paths import child
 from engine.recipe.reader import Entry, Node
 from engine.recipe.scalars import NumberTooLong, plain_value
-from engine.recipe.schema import Recipe
+from engine.recipe.schema import Model, Recipe
 from engine.recipe.words import allows_none, choices, listed, members, nearest, shown, suggestion
 
 OTHER_NAMES = {
@@ -48,6 +48,8 @@ OTHER_NAMES = {
     "max_norm": "clip_grad_norm",
     "label": "target",
     "warmup_epochs": "warmup",
+    "file": "path",
+    "filename": "path",
 }
 """Names that other tools have for a key."""
 FROM_THE_LAYER_IN_FRONT = ("in_features", "in_channels", "num_features", "normalized_shape")
@@ -80,6 +82,19 @@ OTHER_TYPES = {
 }
 
 
+OTHER_WORDS = {
+    "zscore": "standard",
+    "multiclass": "classification",
+    "categorical": "category",
+    "string": "category",
+    "text": "category",
+    "numeric": "number",
+    "float": "number",
+    "int": "number",
+}
+"""Words that other tools have for a choice."""
+
+
 def unknown_type(family: str, name: str, path: str, node: Node) -> tuple[str, str, list[Edit]]:
     """Message, hint and fix for a word that is no type of this family."""
     known = names(family)
@@ -104,6 +119,8 @@ def unknown_key(entry: Entry, path: str, known: list[str], present: list[str]) -
         return "it follows from the layer in front: leave it out", [Edit("unset", child(path, key))]
     if key in A_LAYER_OF_ITS_OWN and "name" in known and path.startswith("model.layers."):
         return f"it is a layer of its own: put {A_LAYER_OF_ITS_OWN[key]} behind this one", []
+    if key in ("train", "training") and path == "data.split":
+        return "training takes the rows that are left: leave it out", [Edit("unset", child(path, key))]
     other = OTHER_NAMES.get(key, key)
     close = other if other in known else None
     home = None if close else homes().get(other)
@@ -184,7 +201,8 @@ def meant(node: Node, annotation: Any) -> tuple[str, Any]:
         if bool in kinds and node.style and text in ("true", "false"):
             return "write it without quotes", text == "true"
         if words:
-            close = nearest(text, words)
+            alias = OTHER_WORDS.get(text.lower())
+            close = alias if alias in words else nearest(text, words)
             return (f"did you mean {close}?", close) if close else ("", MISSING)
     if isinstance(value, float) and int in kinds and value == int(value):
         return f"write {int(value)}", int(value)
@@ -192,7 +210,10 @@ def meant(node: Node, annotation: Any) -> tuple[str, Any]:
         return f'put it in quotes: "{node.text}"', node.text
     if any(typing.get_origin(kind) is list for kind in kinds) and node.kind == "scalar":
         return f"write [{node.text}]", [value]
-    return "", MISSING
+    if kinds == [Model] and isinstance(value, list):
+        return "put the list under layers", {"layers": value}
+    sections = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
+    return (f"its keys: {listed(sections[0].model_fields)}" if sections else ""), MISSING
 
 
 def _number(text: str, kinds: list[Any]) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import typing
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -20,7 +21,8 @@ from engine.recipe.paths import child
 from engine.recipe.problem import Problem
 from engine.recipe.reader import Entry, Node, Tree
 from engine.recipe.scalars import NumberTooLong, plain_value, write_flow
-from engine.recipe.schema import Recipe
+from engine.recipe.schema import Data, Recipe, Section
+from engine.recipe.sound import Sound, Unsound
 from engine.recipe.words import allows_none, expected, listed, members, shown
 
 _FAILED = object()
@@ -38,26 +40,56 @@ ARTICLES = {
 }
 
 
+@dataclass(frozen=True)
+class Validated:
+    """What a text holds."""
+
+    recipe: Recipe | None
+    """None where there is a problem."""
+    problems: list[Problem]
+    """In the order of the text."""
+    sound: Sound = field(default_factory=lambda: Sound({}))
+    """All of the recipe that has no problem, defaults included."""
+
+    def to_read(self) -> Recipe | None:
+        """The recipe, or as much of it as reading its data needs: task, data and loss. None where these have a
+        problem."""
+        if self.recipe is not None:
+            return self.recipe
+        try:
+            task, data, loss = self.sound.task, self.sound.data, self.sound.loss
+        except Unsound:
+            return None
+        return Recipe.model_construct(task=task, data=data, loss=loss) if isinstance(data, Data) else None
+
+
 def validate(tree: Tree) -> tuple[Recipe | None, list[Problem]]:
     """The recipe, or None where it has a problem, and every problem found, in the order of the text."""
+    found = validated(tree)
+    return found.recipe, found.problems
+
+
+def validated(tree: Tree) -> Validated:
+    """As `validate`, with what is sound in a recipe that has problems."""
     catalog.load()
     if tree.partial:
-        return None, sorted(tree.problems, key=_order)
+        return Validated(None, sorted(tree.problems, key=_order))
     root = tree.root
     if root is None or (root.kind == "scalar" and reader.data(root) is None):
         empty = Problem(1, 1, "", "the recipe is empty", "`goodfit new DATA` writes a first recipe")
-        return None, [*tree.problems] or [empty]
+        return Validated(None, [*tree.problems] or [empty])
     if root.kind != "mapping":
         message = "a recipe is a mapping with keys such as data and model"
         form = Problem(root.line, root.column, "", message, "`goodfit new DATA` writes a first recipe")
-        return None, sorted([*tree.problems, form], key=_order)
+        return Validated(None, sorted([*tree.problems, form], key=_order))
     walk = _Walk()
     walk.problems += tree.problems
     walk.reported |= {problem.path for problem in tree.problems}
     walk.numbers(root, "")
     recipe = walk.model(Recipe, root, "", (1, 1), "the recipe")
     walk.problems.sort(key=_order)
-    return (recipe if isinstance(recipe, Recipe) and not walk.problems else None), walk.problems
+    whole = recipe if isinstance(recipe, Recipe) and not walk.problems else None
+    return Validated(whole, walk.problems, walk.sound[""])
 
 
 def part_problems(cls: type[Part], settings: dict[str, Any]) -> list[Problem]:
@@ -80,6 +112,10 @@ class _Walk:
         self.problems: list[Problem] = []
         self.reported: set[str] = set()
         """Paths that have a problem already."""
+        self.meant: list[str] = []
+        """Paths that unknown keys were probably meant for: what should stand there is not known."""
+        self.sound: dict[str, Sound] = {}
+        """By path of a section, its keys that have no problem."""
 
     def report(self, place: tuple[int, int], path: str, message: str, hint: str = "", *fixes: Edit) -> None:
         line, column = place
@@ -125,8 +161,21 @@ class _Walk:
             built = cls.model_validate(values)
         except ValidationError as error:
             self._explain(error, cls, node, path, place, what, failed)
-            return _FAILED
+            failed |= {str(item["loc"][0]) for item in error.errors() if item["loc"]}
+            built = None
+        if issubclass(cls, Section):
+            self._keep_sound(cls, path, values, failed)
         return built if len(self.problems) == before and not failed else _FAILED
+
+    def _keep_sound(self, cls: type[BaseModel], path: str, values: dict[str, Any], failed: set[str]) -> None:
+        kept = {}
+        for name, info in cls.model_fields.items():
+            here = child(path, name)
+            if name not in failed and not any(f"{meant}.".startswith(f"{here}.") for meant in self.meant):
+                kept[name] = values.get(name, info.get_default())
+            elif here in self.sound:
+                kept[name] = self.sound[here]
+        self.sound[path] = Sound(kept)
 
     def value(self, node: Node, annotation: Any, path: str, place: tuple[int, int]) -> Any:
         """A field's value: parts and sections are built, all else becomes plain values for pydantic to judge."""
@@ -181,6 +230,7 @@ class _Walk:
         message = f"{what} has no key {shown(entry.key)}"
         hint, fixes = hints.unknown_key(entry, path, known, [other.key for other in node.entries])
         self.report(_place(entry.node), here, message, hint, *fixes)
+        self.meant += [fix.path for fix in fixes]
 
     def _explain(
         self,

@@ -19,10 +19,11 @@ from engine.recipe.values import same
 
 @dataclass
 class Subject:
-    """A recipe without mistakes of form, with what is known of its data."""
+    """A recipe, with what is known of its data."""
 
     document: Document
     recipe: Recipe
+    """Where it has mistakes of form, `Sound` stands for it."""
     facts: Facts | None
     rows: list[Row] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)

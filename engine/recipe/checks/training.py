@@ -175,18 +175,27 @@ def learning_rate(subject: Subject) -> None:
         subject.warn("optimizer.lr", message, f"{usual:g} is usual", subject.set("optimizer.lr", usual))
 
 
-def loop(subject: Subject) -> None:
-    """Settings of the loop that are written as text."""
+def device(subject: Subject) -> None:
+    """A device that there could be."""
     train = subject.recipe.train
     if not DEVICE.fullmatch(train.device):
         close = nearest(train.device, ["auto", "cpu", "cuda", "mps"])
         fixes = [subject.set("train.device", close)] if close else []
         known = "auto, cpu, cuda, cuda:1 or mps"
         subject.error("train.device", f"there is no device {train.device!r}", f"one of {known}", *fixes)
-    if not SIZE.fullmatch(train.checkpoints.budget):
-        message = f"{train.checkpoints.budget!r} is no amount of disk"
+
+
+def budget(subject: Subject) -> None:
+    """An amount of disk."""
+    size = subject.recipe.train.checkpoints.budget
+    if not SIZE.fullmatch(size):
+        message = f"{size!r} is no amount of disk"
         fix = subject.set("train.checkpoints.budget", "1GB")
         subject.error("train.checkpoints.budget", message, "like 500MB or 2GB", fix)
+
+
+def range_test(subject: Subject) -> None:
+    """A range of learning rates that begins below its end."""
     find_lr = subject.recipe.find_lr
     if find_lr.start >= find_lr.end:
         message = f"the range test begins at {find_lr.start:g} and must end above it, not at {find_lr.end:g}"
@@ -210,6 +219,8 @@ CHECKS: tuple[Callable[[Subject], None], ...] = (
     stopping,
     clipping,
     learning_rate,
-    loop,
+    device,
+    budget,
+    range_test,
     silenced_rules,
 )

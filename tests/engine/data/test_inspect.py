@@ -48,7 +48,9 @@ def test_a_child_reads_the_data(csv_of: CsvOf, tmp_path: Path) -> None:
     broken = child("-", text=RECIPE, cwd=tmp_path / "cache")
     assert broken["error"]["path"] == "data.source.path"
     assert "no file" in broken["error"]["message"]
-    assert "model" in child("-", text="data: {source: {type: Builtin, name: iris}}")["error"]["message"]
+    iris = "data: {source: {type: Builtin, name: iris}, batch_size: %s}"
+    assert child("-", text=iris % 3)["facts"]["outputs"] == 3, "whatever is wrong elsewhere"
+    assert "batch_size" in child("-", text=iris % 0)["error"]["message"]
 
 
 def test_what_is_unchanged_is_not_read_again(

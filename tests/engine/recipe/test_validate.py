@@ -135,6 +135,8 @@ ONE = [
         "",
     ),
     ("    - ReLU", "    - {type: Linear, out_features: 8, init: xavier}", "model.layers.1.init", "no init", ""),
+    ("model:", "train: 40\nmodel:", "train", "must be a mapping, not 40", "its keys: epochs, "),
+    ("model:", "task: multiclass\nmodel:", "task", "not 'multiclass'", "did you mean classification?"),
     ("model:", "seed: '3'\nmodel:", "seed", "must be a whole number, not '3'", "write it without quotes"),
     ("model:", "name: 3\nmodel:", "name", "must be text, not 3", 'put it in quotes: "3"'),
     ("model:", "name: true\nmodel:", "name", "must be text, not true", 'put it in quotes: "true"'),
@@ -238,3 +240,16 @@ def test_slips_of_form_hide_no_other_mistakes() -> None:
 def test_what_a_merge_key_would_bring_is_not_called_missing() -> None:
     found = problems("base: &b {x: 1}\n<<: *b\n")
     assert all("needs the key" not in p.message for p in found)
+
+
+def test_a_list_of_layers_under_model_is_put_in_its_place() -> None:
+    document = Document.from_text("model: [ReLU]\n")
+    problem = next(p for p in problems(document.text) if p.path == "model")
+    document.apply(problem.fixes[0])
+    assert document.get("model.layers") == ["ReLU"]
+
+
+def test_a_share_for_training_is_what_is_left() -> None:
+    (problem,) = problems(GOOD.replace("model:", "  split: {train: 0.7}\nmodel:", 1))
+    assert problem.path == "data.split.train"
+    assert "leave it out" in problem.hint
