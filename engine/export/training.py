@@ -17,7 +17,7 @@ FUSED = ("SGD", "Adam", "AdamW", "Adagrad")
 
 def write_training(script: Script, recipe: Recipe, facts: Facts, image: bool) -> None:
     """Define loss, optimizer, `evaluate` and `main`."""
-    script.use("import argparse", "import numpy as np", "import torch", "from torch import nn")
+    script.use("import argparse", "import math", "import numpy as np", "import torch", "from torch import nn")
     script.define(_loss(script, recipe))
     script.define(_optimizer(script, recipe))
     script.define(_evaluate(script, recipe, facts, image))
@@ -151,6 +151,30 @@ def _prediction(facts: Facts) -> list[str]:
     return [f"found, targets = torch.sigmoid(found){flat}, targets.long(){flat}"]
 
 
+SEVERAL_AREAS = '''
+def auroc(found: torch.Tensor, targets: torch.Tensor) -> float:
+    """Mean area over the {what} that have members and others; not a number where none has."""
+    members = {members}
+    defined = (members > 0) & (members < len(targets))
+    areas = classification.{prefix}_auroc(found, targets, {count}=found.shape[1], average="none")
+    return float(areas[defined].mean())
+'''
+AUROC = {
+    "binary": '''
+def auroc(found: torch.Tensor, targets: torch.Tensor) -> float:
+    """Area under the curve of the second class; not a number where all rows are of one class."""
+    return float(classification.binary_auroc(found, targets)) if targets.min() != targets.max() else math.nan
+''',
+    "classification": SEVERAL_AREAS.format(
+        what="classes",
+        members="torch.bincount(targets, minlength=found.shape[1])",
+        prefix="multiclass",
+        count="num_classes",
+    ),
+    "multilabel": SEVERAL_AREAS.format(
+        what="labels", members="targets.sum(dim=0)", prefix="multilabel", count="num_labels"
+    ),
+}
 NAMES = {
     "Accuracy": "accuracy",
     "Precision": "precision",
@@ -168,11 +192,15 @@ def _metric(script: Script, metric: Metric, facts: Facts) -> str:
             raise UserError(f"{name} cannot be written as code", "choose a metric that comes with goodfit")
         script.use("from torchmetrics.functional import regression")
         squeeze = ".squeeze(-1)" if facts.outputs == 1 else ""
-        return f"float(regression.{metric.series()}(found{squeeze}, targets{squeeze}))"
+        text = f"float(regression.{metric.series()}(found{squeeze}, targets{squeeze}))"
+        return f"{text} if len(targets) > 1 else math.nan" if name == "R2Score" else text
     if name not in NAMES:
         raise UserError(f"{name} cannot be written as code", "choose a metric that comes with goodfit")
     script.use("from torchmetrics.functional import classification")
     prefix = {"classification": "multiclass", "binary": "binary", "multilabel": "multilabel"}[facts.task]
+    if name == "AUROC":
+        script.define(AUROC[facts.task])
+        return "auroc(found, targets)"
     arguments = "found, targets"
     if facts.task != "binary":
         arguments += f", {'num_classes' if facts.task == 'classification' else 'num_labels'}={facts.outputs}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import warnings
 from typing import Any
 
 import pytest
@@ -18,9 +19,14 @@ from engine.parts.part import every_part, find, names
 from engine.parts.scheduler import Clock, momentum_at
 from engine.parts.scheduler import learning_rate as expected_rate
 from engine.parts.stack import bind
+from engine.recipe.schema import Recipe
+from engine.train.build.augmentation import Augmenter
+from engine.train.build.loss import build_loss
+from engine.train.build.metric import compute
 from engine.train.build.model import build_layer, call
+from engine.train.build.optimizer import build_optimizer
 from tests.engine.parts import drawn
-from tests.engine.train.build.cases import recipe
+from tests.engine.train.build.cases import batch, facts, part, recipe
 
 
 @pytest.mark.parametrize("cls", every_part(), ids=lambda cls: f"{cls.family}-{cls.type_name()}")
@@ -101,6 +107,95 @@ def test_a_written_schedule_gives_the_same_bits(
         assert names_["learning_rate"](step, epoch, steps_per_epoch, history) == expected_rate(part, clock)
         if momentum_at(part, clock) is not None:
             assert names_["momentum_of"](step, steps_per_epoch) == momentum_at(part, clock)
+
+
+def counted(task: str) -> torch.Tensor:
+    """Training targets with the counts that `facts(task)` tells."""
+    if task == "classification":
+        return torch.tensor([0] * 20 + [1] * 10 + [2] * 5)
+    if task == "binary":
+        return torch.tensor([[0.0]] * 25 + [[1.0]] * 10)
+    if task == "multilabel":
+        return torch.stack([(torch.arange(35) < count).float() for count in (20, 10, 5)], dim=1)
+    return torch.randn(35, 3)
+
+
+def with_tasks(family: str) -> list[tuple[str, str]]:
+    """Every loss or metric, with each task that it is for."""
+    return [(cls.type_name(), task) for cls in every_part() if cls.family == family for task in cls.tasks]  # type: ignore[attr-defined]
+
+
+def written(whole: Recipe, task: str) -> dict[str, Any]:
+    """What the exported file defines for training."""
+    script = Script()
+    script.constant("CLASSES", facts(task).classes)
+    training.write_training(script, whole, facts(task), image=False)
+    section = script.section()
+    names_: dict[str, Any] = {"DEVICE": torch.device("cpu"), "LEARNING_RATE": whole.optimizer.lr}
+    exec("\n".join(["from __future__ import annotations", script.imports(), *script.constants, section]), names_)
+    return names_
+
+
+@pytest.mark.parametrize(("name", "task"), with_tasks("loss"))
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_a_written_loss_is_the_built_one(name: str, task: str, data: st.DataObject) -> None:
+    loss = data.draw(drawn.part_of("loss", name))
+    if isinstance(getattr(loss, "pos_weight", None), list):
+        loss = part("loss", name, pos_weight=[2.0] if task == "binary" else [2.0, 0.5, 1.0])
+    whole = recipe(loss=loss)
+    outputs, targets = batch(task)
+    criterion = written(whole, task)["build_loss"](counted(task))
+    assert torch.equal(criterion(outputs, targets), build_loss(whole, facts(task))(outputs, targets))
+
+
+@pytest.mark.parametrize("name", names("optimizer"))
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_a_written_optimizer_makes_the_same_updates(name: str, data: st.DataObject) -> None:
+    whole = recipe(optimizer=data.draw(drawn.part_of("optimizer", name)), loss=part("loss", "MSELoss"))
+    outcomes = []
+    for build in (written(whole, "regression")["build_optimizer"], lambda model: build_optimizer(whole, model, "cpu")):
+        torch.manual_seed(3)
+        model, x = nn.Linear(4, 3), torch.randn(6, 4)
+        optimizer = build(model)
+        for _ in range(3):
+            optimizer.zero_grad()
+            model(x).square().mean().backward()
+            optimizer.step()
+        outcomes.append(model.weight.detach())
+    assert torch.equal(*outcomes) or bool(outcomes[0].isnan().any())
+
+
+@pytest.mark.parametrize(("name", "task"), with_tasks("metric"))
+@settings(max_examples=10, deadline=None)
+@given(rows=st.sampled_from([1, 2, 5, 40]), seed=st.integers(0, 99))
+def test_a_written_metric_gives_the_same_score(name: str, task: str, rows: int, seed: int) -> None:
+    loss = {"classification": "CrossEntropyLoss", "regression": "MSELoss"}.get(task, "BCEWithLogitsLoss")
+    metric = part("metric", name)
+    code = written(recipe(loss=part("loss", loss), metrics=[metric]), task)
+    outputs, targets = batch(task, rows, seed=seed)
+    scale = [([(0.0, 1.0)] * 3)] if task == "regression" else []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        row = code["evaluate"](nn.Identity(), code["build_loss"](targets), (outputs.numpy(), targets.numpy()), *scale)
+    found, expected = row[metric.series()], compute(metric, outputs, targets, facts(task))
+    assert found == (expected if isinstance(expected, list) else pytest.approx(expected, nan_ok=True, rel=1e-5))
+
+
+@pytest.mark.parametrize("name", names("augmentation"))
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data(), seed=st.integers(0, 9), epoch=st.integers(0, 3))
+def test_a_written_augmentation_is_the_built_one(name: str, data: st.DataObject, seed: int, epoch: int) -> None:
+    parts = [part("augmentation", "GaussianNoise"), data.draw(drawn.part_of("augmentation", name))]
+    script = Script()
+    augmentation.write_augmentation(script, parts)
+    section = script.section()
+    code: dict[str, Any] = {"SEED": seed, "DEVICE": torch.device("cpu")}
+    exec("\n".join(["from __future__ import annotations", script.imports(), section]), code)
+    x, rows = torch.rand(5, 2, 4, 6), torch.tensor([3, 1, 8, 0, 2])
+    changed = code["augment"](x, rows, code["draw"](epoch, 9, tuple(x.shape[1:])))
+    assert torch.equal(changed, Augmenter(parts, seed, "cpu")(x, rows, epoch))
 
 
 def test_literals_read_back() -> None:
