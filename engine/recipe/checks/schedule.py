@@ -26,9 +26,10 @@ def warmup_leaves_time(subject: Subject) -> None:
     """A warm-up that is shorter than the run."""
     scheduler, epochs = subject.recipe.scheduler, subject.recipe.train.epochs
     if scheduler and scheduler.warmup and scheduler.warmup.epochs >= epochs:
-        message = f"a warm-up of {scheduler.warmup.epochs:g} epochs is as long as the run of {epochs}"
+        message = f"a warm-up of {scheduler.warmup.epochs:g} epochs takes up the whole run of {epochs}"
         path = "scheduler.warmup.epochs"
-        subject.error(path, message, "shorten it, or train longer", subject.set(path, max(1, epochs // 10)))
+        hint = "shorten it, or train longer: the learning rate only climbs"
+        subject.warn(path, message, hint, subject.set(path, max(1, epochs // 10)))
 
 
 def rates_are_ordered(subject: Subject) -> None:
