@@ -10,3 +10,7 @@ class UserError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+    def sentence(self) -> str:
+        """Both on one line."""
+        return f"{self.message}; {self.hint}" if self.hint else self.message

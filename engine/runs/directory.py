@@ -17,6 +17,8 @@ from engine.runs.storage import make_folder, refused, sync_folder, write_new
 from engine.runs.summary import LAUNCH, RunInfo, info, launch_options, summarize
 
 RECIPE = "recipe.yaml"
+RESOLVED = "resolved.yaml"
+"""The effective recipe with every default written out, as the worker last had it."""
 CHECKPOINTS = "checkpoints"
 _NAME = re.compile(r"^(\d{8}-\d{4})-(.+)-([0-9a-f]{4})$")
 

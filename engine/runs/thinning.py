@@ -31,8 +31,11 @@ def thin(run_dir: Path, budget: int) -> list[str]:
     a resume has superseded, then the rung whose absence is least felt. Nothing goes unless the last one is whole.
     Only for the holder of the lock.
     """
-    records = read(run_dir)
-    line = committed(records)
+    sizes = {f"{CHECKPOINTS}/{entry.name}": size_of(entry) for entry in _folders(run_dir)}
+    total = sum(sizes.values())
+    if total <= budget:
+        return []
+    line = committed(read(run_dir))
     if not line:
         return []
     try:
@@ -41,12 +44,10 @@ def thin(run_dir: Path, budget: int) -> list[str]:
         return []
     winner = best(line)
     keep = {line[-1]["path"], winner["path"] if winner else line[-1]["path"]}
-    sizes = {f"{CHECKPOINTS}/{entry.name}": size_of(entry) for entry in _folders(run_dir)}
     rungs = [record for record in line if record["path"] in sizes]
     on_line = {record["path"] for record in rungs}
     queue = sorted(path for path in sizes if path not in on_line)
     removed = []
-    total = sum(sizes.values())
     while total > budget:
         path = queue.pop(0) if queue else least_felt(rungs, keep)
         if path is None:
@@ -76,8 +77,11 @@ def least_felt(rungs: list[Json], keep: set[str]) -> str | None:
 
 
 def _folders(run_dir: Path) -> list[Path]:
-    folder = run_dir / CHECKPOINTS
-    return [entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith(".")]
+    try:
+        entries = list((run_dir / CHECKPOINTS).iterdir())
+    except OSError:
+        return []
+    return [entry for entry in entries if entry.is_dir() and not entry.name.startswith(".")]
 
 
 def _place(run_dir: Path, record: Json) -> Path:

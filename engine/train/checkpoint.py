@@ -12,7 +12,6 @@ from engine.data.prepared import Prepared
 from engine.recipe.schema import Recipe
 from engine.runs import checkpoints
 from engine.runs.records import Checkpoint, Json
-from engine.runs.storage import StorageError
 from engine.runs.thinning import parse_size, thin
 from engine.train.executors.executor import Executor, State
 from engine.train.position import Position
@@ -76,14 +75,18 @@ class Saver:
         state = executor.state()
         self._best = (state, self._json(state, position, text), position.step, position.epoch)
 
-    def save(self, executor: Executor, position: Position, text: str) -> Iterator[Checkpoint]:
-        """Write the present state, and the best epoch's if it is not on disk yet. Raises StorageError."""
+    def save(self, executor: Executor, position: Position, text: str, *, again: bool = False) -> Iterator[Checkpoint]:
+        """Write the present state, and the best epoch's if it is not on disk yet. Raises StorageError.
+
+        A state that is on disk already is not written twice; `again` gives its record once more.
+        """
         began = self._at = time.monotonic()
         last, self._cost = self._cost, max(self._cost, AFTER_TROUBLE / SHARE)  # if this fails, the next try waits
         key = (position.step, position.epoch, text)
         if self._last is not None and self._last[0] == key:
             self._cost = last
-            yield self._last[1]
+            if again:
+                yield self._last[1]
             return
         now_best = position.best is not None and (position.best.step, position.best.epoch) == key[:2]
         if self._best is not None and not now_best:
@@ -117,17 +120,23 @@ class Saver:
             self._best_record = source
         return record
 
+    def go_on(self, saved: Saved, record: Json) -> None:
+        """Count the checkpoint that a life begins with as the last one."""
+        kept = Checkpoint(
+            epoch=record.get("epoch"),
+            step=int(record["step"]),
+            path=record["path"],
+            manifest_sha=record["manifest_sha"],
+            best=bool(record.get("best")),
+        )
+        self._last = ((saved.position.step, saved.position.epoch, saved.text), kept)
+
     def _json(self, state: State, position: Position, text: str) -> Json:
         return {"position": position.to_json(), "executor": state.data, "recipe": text, **self._model_data}
 
     def _write(self, state: State, data: Json, step: int, epoch: int | None, *, best: bool) -> Checkpoint:
         """`epoch` is None in the middle of one."""
-        try:
-            written = checkpoints.write(self._run_dir, step, state.tensors, data)
-        except StorageError:
-            if not thin(self._run_dir, 0):
-                raise
-            written = checkpoints.write(self._run_dir, step, state.tensors, data)
+        written = checkpoints.write(self._run_dir, step, state.tensors, data)
         record = Checkpoint(epoch=epoch, step=step, path=written.path, manifest_sha=written.manifest_sha, best=best)
         if best:
             self._best_record = {"path": written.path, "manifest_sha": written.manifest_sha, "step": step}

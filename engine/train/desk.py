@@ -85,12 +85,16 @@ class LiveDesk:
         now = time.monotonic()
         if now < self._next:
             return
-        if self._owner is not None and not self._owner.alive():
+        if self.deserted():
             self.wishes.stop = self.wishes.stop or "stopped"
         for command in self._inbox.poll():
             yield from self._take(command)
         self._inbox.refuse_unfit(self._journal)
         self._next = time.monotonic() + POLL
+
+    def deserted(self) -> bool:
+        """Whether the run had an owner, who is dead."""
+        return self._owner is not None and not self._owner.alive()
 
     def close(self, step: int) -> Iterator[Record]:
         """Refuse what can no longer be done."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import errno
 import os
-import signal
 import sys
 import threading
 import time
@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 from engine.errors import UserError
 from engine.runs import checkpoints
-from engine.runs.commands import COMMANDS, Inbox
-from engine.runs.directory import RECIPE, count_looks, effective_recipe
-from engine.runs.journal import Journal, read
+from engine.runs.commands import Inbox
+from engine.runs.directory import RECIPE, RESOLVED, count_looks, effective_recipe
+from engine.runs.journal import Journal, effective, number, read
 from engine.runs.launch import owner_of
 from engine.runs.lock import Lock
 from engine.runs.process import host
 from engine.runs.records import (
-    CommandAccepted,
-    CommandRefused,
+    Edited,
+    Epoch,
     Finished,
     Json,
     Paused,
@@ -36,23 +36,23 @@ from engine.runs.records import (
     Started,
     TestEvaluated,
 )
-from engine.runs.storage import StorageError
+from engine.runs.storage import StorageError, replace
 from engine.runs.summary import launch_options
 from engine.train import origin
-from engine.train.desk import Change, Flags, LiveDesk
+from engine.train.desk import POLL, Change, Flags, LiveDesk, StopReason
+from engine.train.vigil import Vigil
 
 if TYPE_CHECKING:
+    from engine.recipe.schema import Recipe
     from engine.train.checkpoint import Saved, Saver
     from engine.train.loop import Ending, Loop
-    from engine.train.plan import Choice
     from engine.train.session import Session
 
 RETRY = 1.0
 """Seconds between two attempts to write to a disk that refuses."""
 
-
-PATIENCE = 3.0
-"""Seconds that reading data may take to hear that the owner is gone."""
+EXIT = {"completed": 0, "early_stopped": 0, "stopped": 0, "preempted": 143}
+"""Exit codes by reason; every other reason gives 1."""
 
 
 class Halt(Exception):
@@ -85,30 +85,41 @@ class Life:
         self.desk = LiveDesk(Inbox(run_dir, lock.holder.token), journal, self.flags, owner_of(run_dir))
         self.text = ""
         self.session: Session | None = None
+        self._from: Json | None = None
+        """The `checkpoint` record that a life after the first goes on from."""
         self.loop: Loop | None = None
         self.saver: Saver | None = None
+        self.vigil = Vigil(self.desk, self.flags, self.write, self._leave)
         self._told = ("", 0.0)
         self._writing = threading.Lock()
 
     def run(self) -> Reason:
         """The whole life; never raises but for what the disk refuses to the very end."""
-        signal.signal(signal.SIGTERM, lambda *_: self.flags.ask("preempted"))
-        signal.signal(signal.SIGINT, lambda *_: self.flags.ask("stopped"))
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        threading.Thread(target=self._watch, name="owner", daemon=True).start()
+        self.vigil.begin()
         try:
             finished = self._work()
         except Halt as halt:
             finished = self._finished(halt.reason)
         except UserError as error:
-            finished = self._finished("error", _sentence(error))
+            finished = self._finished("error", error.sentence())
         except BaseException as error:
             traceback.print_exc()
             finished = self._failure(error)
+        with self.vigil.ending():
+            self._close(finished)
+        return finished.reason
+
+    def _close(self, finished: Finished) -> None:
         for refusal in self.desk.close(finished.step or 0):
             self.write(refusal)
         self.write(finished)
-        return finished.reason
+
+    def _leave(self, reason: StopReason) -> None:
+        """End here and now, while another thread waits for data."""
+        try:
+            self._close(self._finished(reason))
+        finally:
+            os._exit(EXIT[reason])
 
     # The stages of a life
 
@@ -122,17 +133,23 @@ class Life:
 
     def _train(self, session: Session, saved: Saved | None) -> Finished:
         from engine.train.loop import NonFinite, OutOfMemory
+        from engine.train.refusals import smaller_batch
 
         loop = self._loop(session, saved)
+        # a worker that died between an epoch's record and the next checkpoint leaves the epoch to be told again
+        told = {(r["epoch"], r["step"]) for r in effective(self.records) if r["type"] == "epoch"}
         try:
             for record in loop.run():
-                self.write(record)
+                if not (isinstance(record, Epoch) and (record.epoch, record.step) in told):
+                    self.write(record)
+                if isinstance(record, Edited):
+                    self._write_resolved(loop.recipe)
         except NonFinite as error:
             self._write_all(loop.save())
             return self._finished("non_finite", error.message, error.details)
         except OutOfMemory as error:
             self._write_all(loop.save())
-            return self._finished("out_of_memory", _smaller_batch(loop, str(error)))
+            return self._finished("out_of_memory", smaller_batch(loop, str(error)))
         ending: Ending | None = loop.ending
         assert ending is not None
         test = None
@@ -149,6 +166,7 @@ class Life:
             checkpoints.sweep(self.run_dir, [{"type": "checkpoint", **(self.options.get("from") or {"path": ""})}])
             return self._forked()
         record, tensors, data = self._latest()
+        self._from = record
         step = 0 if record is None else int(record["step"])
         versions = self._versions()
         self.write(
@@ -170,7 +188,7 @@ class Life:
             return None, {}, {}
         record, tensors, data, problems = checkpoints.load_latest(self.run_dir, self.records)
         for problem in problems:
-            self._say(_sentence(problem))
+            self._say(problem.sentence())
         return record, tensors, data
 
     def _forked(self) -> Saved | None:
@@ -186,15 +204,17 @@ class Life:
 
     def _open(self) -> Session:
         from engine.parts import catalog
+        from engine.train import plan
         from engine.train.session import data_record, open_session
 
         for path in self.options.get("parts") or ():
             catalog.load_file(Path(path))
         base = Path(self.options.get("base") or self.run_dir)
-        recorded, reason = self._recorded_plan()
+        recorded, reason = plan.of_next_life(self.records, self.options)
         session = open_session(
             self.text, base, choice=recorded, device=self.options.get("device"), progress=self._progress
         )
+        self._write_resolved(session.recipe)
         known = next((r for r in self.records if r["type"] == "data"), None)
         facts = session.prepared.facts
         if known is None:
@@ -206,28 +226,6 @@ class Life:
         if reason:
             self.write(Replanned(plan=asdict(session.choice), reason=reason))
         return session
-
-    def _recorded_plan(self) -> tuple[Choice | None, str]:
-        """The plan that holds for this run, or None and why there has to be another one."""
-        from engine.train import plan
-
-        records = [r for r in self.records if r["type"] in ("plan", "replanned")]
-        if not records:
-            return None, ""
-        last = records[-1]
-        choice = plan.recorded(last if last["type"] == "plan" else last["plan"])
-        reasons = plan.differences(choice)
-        started = next(r for r in self.records if r["type"] == "started")
-        if started["versions"].get("parts", {}) != origin.parts_versions(self.options.get("parts") or []):
-            reasons.append("own parts have changed")
-        device = self.options.get("device")
-        if device and str(plan.find_device(device)) != choice.device:
-            reasons = [f"{device} was asked for in place of {choice.device}"]
-        if not reasons:
-            return choice, ""
-        if self.options.get("frozen"):
-            raise UserError(f"the plan cannot be kept: {reasons[0]}", "leave out --frozen to plan anew")
-        return None, "; ".join(reasons)
 
     def _loop(self, session: Session, saved: Saved | None) -> Loop:
         from engine.train.checkpoint import Saver
@@ -246,7 +244,9 @@ class Life:
             if source and not checkpoints.committed(self.records):
                 best = position.best is not None
                 self.write(self.saver.adopt(position, self.text, source, best))
-        self.loop = Loop(
+            elif self._from is not None:
+                self.saver.go_on(saved, self._from)
+        loop = Loop(
             session.text,
             session.recipe,
             read=session.read,
@@ -257,14 +257,16 @@ class Life:
             validated=session.validated,
             position=position,
             desk=self.desk,
-            rows=TimedRows(),
+            rows=TimedRows(number(self.records[-1]["time"]) if self.records else 0.0),
             saver=self.saver,
             say=self._say,
         )
-        return self.loop
+        with self.vigil.ending():  # from here on the loop hears for itself
+            self.loop = loop
+        return loop
 
     def _plan(self, session: Session) -> Plan:
-        from engine.train import guess
+        from engine.train import early_stopping, guess
         from engine.train.build.model import count_parameters
 
         part = guess.judged(session.prepared)
@@ -275,6 +277,7 @@ class Life:
             epochs=session.recipe.train.epochs,
             loss_at_init=guess.loss_at_init(session.executor, part),
             loss_baseline=guess.loss_of_average(session.executor, session.prepared, part),
+            monitor=early_stopping.monitored(session.recipe, session.validated),
         )
 
     def _test(self, session: Session, loop: Loop) -> Json | None:
@@ -303,19 +306,26 @@ class Life:
     # Records
 
     def write(self, record: Record) -> None:
-        """Append a record, waiting as long as the disk refuses, until somebody stops the run."""
+        """Append a record, waiting as long as the disk refuses, until somebody stops the run or takes it away."""
         while True:
             try:
                 with self._writing:
                     self.journal.append(record)
-                break
+                return
             except StorageError as error:
-                self._say(_sentence(error))
-                if self.flags.stop is not None:
+                self._say(error.sentence())
+                if self.flags.stop is not None or self.desk.deserted() or error.code == errno.ENOENT:
                     raise
                 time.sleep(RETRY)
-        if isinstance(record, CommandAccepted | CommandRefused):
-            (self.run_dir / COMMANDS / f"{record.id}.json").unlink(missing_ok=True)
+
+    def _write_resolved(self, recipe: Recipe) -> None:
+        """Keep the effective recipe with every default beside the run, for people; a disk that refuses is no matter."""
+        from engine.recipe.resolve import dump, to_data
+
+        try:
+            replace(self.run_dir / RESOLVED, dump(to_data(recipe)).encode())
+        except OSError as error:
+            self._say(f"{RESOLVED} could not be written: {error.strerror}")
 
     def _write_all(self, records: Iterator[Record]) -> Any:
         """Write what a generator gives; its return value."""
@@ -346,25 +356,20 @@ class Life:
         return {**origin.versions(), "parts": origin.parts_versions(self.options.get("parts") or [])}
 
     def _progress(self, stage: str, done: int, total: int | None) -> None:
-        """Say how far loading has come, and hear whether it should go on."""
+        """Say how far loading has come, and obey what the vigil has heard."""
         now = time.monotonic()
         if stage != self._told[0] or now - self._told[1] > 0.1 or done == total:
             self._told = (stage, now)
             self.write(Progress(stage=stage, done=done, total=total))
-        self._hear()
-        if self.desk.wishes.pause:
+        wishes = self.desk.wishes
+        if wishes.pause:
             self.write(Paused(step=0))
-            while self.desk.wishes.pause and self.desk.wishes.stop is None:
-                self.desk.rest()
-                self._hear()
-            if self.desk.wishes.stop is None:
+            while wishes.pause and wishes.stop is None:
+                time.sleep(POLL)
+            if wishes.stop is None:
                 self.write(Resumed(from_step=0, step=0))
-        if self.desk.wishes.stop is not None:
-            raise Halt(self.desk.wishes.stop)
-
-    def _hear(self) -> None:
-        for answer in self.desk.listen(0):
-            self.write(answer)
+        if wishes.stop is not None:
+            raise Halt(wishes.stop)
 
     def _finished(
         self, reason: Reason, message: str = "", details: Json | None = None, test: Json | None = None
@@ -383,27 +388,15 @@ class Life:
             details=details or {},
         )
 
-    def _watch(self) -> None:
-        """A thread: where the owner dies while data is read, in one long call perhaps, end there and then."""
-        owner = owner_of(self.run_dir)
-        while owner is not None and self.loop is None:
-            if not owner.alive():
-                time.sleep(PATIENCE)
-                with self._writing:
-                    if self.loop is None:
-                        self.journal.append(self._finished("stopped"))
-                        os._exit(0)
-            time.sleep(RETRY)
-
     def _unsaved(self) -> str:
         trouble = self.loop.trouble if self.loop else ""
         return f"the last state could not be saved: {trouble}" if trouble else ""
 
     def _failure(self, error: BaseException) -> Finished:
-        from engine.train.refusals import in_words
+        from engine.train.refusals import in_words, smaller_batch
 
         if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
-            return self._finished("out_of_memory", _smaller_batch(self.loop, str(error)))
+            return self._finished("out_of_memory", smaller_batch(self.loop, str(error)))
         if known := in_words(error, self.session):
             return self._finished("error", known)
         words = " ".join(str(error).split())[:300]
@@ -411,14 +404,3 @@ class Life:
 
     def _say(self, text: str) -> None:
         print(f"{origin.now()} {text}", file=sys.stderr, flush=True)  # noqa: T201
-
-
-def _sentence(error: UserError) -> str:
-    return f"{error.message}; {error.hint}" if error.hint else error.message
-
-
-def _smaller_batch(loop: Loop | None, message: str) -> str:
-    if loop is None or loop.recipe.data.batch_size == 1:
-        return f"{message}; try a smaller network, or train.device: cpu"
-    size = loop.recipe.data.batch_size
-    return f"{message}; batch_size is {size}: fork with --set data.batch_size={max(size // 2, 1)}"

@@ -6,6 +6,7 @@ executor's. Whoever consumes the records writes them down; the loop itself touch
 
 from __future__ import annotations
 
+import errno
 import time
 import zlib
 from collections.abc import Callable, Generator, Iterator
@@ -312,7 +313,7 @@ class Loop:
             yield Resumed(from_step=self.position.step, epoch=self.position.epoch + 1, step=self.position.step)
 
     def _save_as_asked(self, id: str) -> Iterator[Record]:
-        records = list(self.save())
+        records = list(self.save(again=True))
         if self.trouble:
             yield CommandRefused(id=id, reason=self.trouble)
         else:
@@ -327,7 +328,7 @@ class Loop:
         except UserError as error:
             if change.id is None:
                 raise
-            yield CommandRefused(id=change.id, reason=f"{error.message}; {error.hint}" if error.hint else error.message)
+            yield CommandRefused(id=change.id, reason=error.sentence())
             return
         if change.id is not None:
             yield CommandAccepted(id=change.id)
@@ -336,19 +337,22 @@ class Loop:
         self._executor.set(recipe)
         yield Edited(epoch=self.position.epoch + 1, step=self.position.step, id=change.id, edits=change.edits)
 
-    def save(self) -> Iterator[Record]:
-        """Put the present state on disk, with all rows before it in the journal.
+    def save(self, *, again: bool = False) -> Iterator[Record]:
+        """Put the present state on disk, with all rows before it in the journal; `again` also where it is there.
 
-        Where the disk refuses, training goes on without: `trouble` says why, until a later save succeeds.
+        Where the disk refuses, training goes on without: `trouble` says why, until a later save succeeds. Raises
+        StorageError where the run's folder is gone.
         """
         yield from self._rows.flush()
         if self._saver is None:
             return
         try:
-            yield from self._saver.save(self._executor, self.position, self.text)
+            yield from self._saver.save(self._executor, self.position, self.text, again=again)
             self.trouble = ""
         except StorageError as error:
-            self.trouble = f"{error.message}; {error.hint}" if error.hint else error.message
+            if error.code == errno.ENOENT:
+                raise
+            self.trouble = error.sentence()
             self._say(self.trouble)
 
     @property

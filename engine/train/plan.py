@@ -13,6 +13,7 @@ from engine.errors import UserError
 from engine.parts.work import threads_for
 from engine.recipe.schema import Recipe
 from engine.runs.records import Json
+from engine.train import origin
 from engine.train.build.optimizer import kernel_for
 
 
@@ -73,6 +74,29 @@ def differences(choice: Choice) -> list[str]:
     if choice.gpu != gpu_name(device):
         found.append(f"the GPU was {choice.gpu}, here it is {gpu_name(device)}")
     return found
+
+
+def of_next_life(records: list[Json], options: Json) -> tuple[Choice | None, str]:
+    """The choice that goes on holding for a run with this journal, or None and why there has to be another one.
+
+    `options` are those of launch.json. Raises UserError where it cannot be kept and must not change.
+    """
+    plans = [r for r in records if r["type"] in ("plan", "replanned")]
+    if not plans:
+        return None, ""
+    choice = recorded(plans[-1] if plans[-1]["type"] == "plan" else plans[-1]["plan"])
+    reasons = differences(choice)
+    started = next(r for r in records if r["type"] == "started")
+    if started["versions"].get("parts", {}) != origin.parts_versions(options.get("parts") or []):
+        reasons.append("own parts have changed")
+    device = options.get("device")
+    if device and str(find_device(device)) != choice.device:
+        reasons = [f"{device} was asked for in place of {choice.device}"]
+    if not reasons:
+        return choice, ""
+    if options.get("frozen"):
+        raise UserError(f"the plan cannot be kept: {reasons[0]}", "leave out --frozen to plan anew")
+    return None, "; ".join(reasons)
 
 
 def find_device(name: str) -> torch.device:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from engine.train.loop import Loop
 from engine.train.session import Session
 
 NO_KERNEL = "does not have a deterministic implementation"
@@ -28,6 +29,14 @@ def in_words(error: BaseException, session: Session | None) -> str:
             "normalise by; change data.batch_size, or set data.drop_last: true"
         )
     return ""
+
+
+def smaller_batch(loop: Loop | None, message: str) -> str:
+    """What to do where memory does not suffice."""
+    if loop is None or loop.recipe.data.batch_size == 1:
+        return f"{message}; try a smaller network, or train.device: cpu"
+    size = loop.recipe.data.batch_size
+    return f"{message}; batch_size is {size}: fork with --set data.batch_size={max(size // 2, 1)}"
 
 
 def _guilty(session: Session | None, words: str, rows: int = 2) -> str:

@@ -13,7 +13,9 @@ from engine.runs.records import Steps
 from engine.train.executors.executor import Losses, Rate
 
 INTERVAL = 0.02
-"""Seconds between two rows."""
+"""Seconds between two rows, at the least."""
+SPREAD = 20_000
+"""Rows that lie this many to the run's age: the interval grows, so that a run of ten hours has some 110,000 rows."""
 
 
 class Rows(Protocol):
@@ -42,9 +44,11 @@ def fold(first: int, losses: Losses, lr: float, epoch: int) -> Steps:
 
 
 class TimedRows:
-    """A row every `INTERVAL` seconds."""
+    """A row every `INTERVAL` seconds, and ever less often as the run grows old."""
 
-    def __init__(self) -> None:
+    def __init__(self, age: float = 0.0) -> None:
+        """`age` is how many seconds of work the run has behind it."""
+        self._born = time.monotonic() - age
         self._first, self._epoch, self._lr = 0, 0, 0.0
         self._pending: list[Losses] = []
         self._last = -INTERVAL
@@ -54,7 +58,8 @@ class TimedRows:
             self._first = first
         self._pending.append(losses)
         self._epoch, self._lr = epoch, rates[-1].lr
-        if time.monotonic() - self._last >= INTERVAL:
+        now = time.monotonic()
+        if now - self._last >= max(INTERVAL, (now - self._born) / SPREAD):
             yield from self.flush()
 
     def flush(self) -> Iterator[Steps]:

@@ -77,7 +77,7 @@ def measure(
 ) -> dict[str, Any]:
     """Metrics of outputs (N, width) against prepared targets, by series name."""
     facts = prepared.facts
-    predicted, targets = torch.from_numpy(outputs), torch.from_numpy(np.ascontiguousarray(y))
+    predicted, targets = torch.from_numpy(outputs), torch.tensor(y)  # a copy: prepared arrays are read-only
     if facts.task == "regression":
         scale = prepared.fitted.state["target"]
         predicted = torch.from_numpy(target.to_units(scale, outputs))

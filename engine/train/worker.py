@@ -10,9 +10,6 @@ import os
 import sys
 from pathlib import Path
 
-EXIT = {"completed": 0, "early_stopped": 0, "stopped": 0, "preempted": 143}
-"""Exit codes by reason; every other reason gives 1."""
-
 
 def main(arguments: list[str]) -> int:
     """Work on the run named; the exit code."""
@@ -28,12 +25,12 @@ def main(arguments: list[str]) -> int:
         print("usage: python -P -m engine.train.worker (RUN_DIR | --standby)", file=sys.stderr)  # noqa: T201
         return 2
     from engine.errors import UserError
-    from engine.train.life import live
+    from engine.train.life import EXIT, live
 
     try:
         return EXIT.get(live(Path(arguments[0]).absolute()), 1)
     except UserError as error:  # the run could not even be announced: it is another worker's, or not there
-        print(f"{error.message}; {error.hint}", file=sys.stderr)  # noqa: T201
+        print(error.sentence(), file=sys.stderr)  # noqa: T201
         return 2
 
 

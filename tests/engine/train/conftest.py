@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -132,6 +133,11 @@ def train(make_loop: Callable[..., Trained]) -> Callable[..., Trained]:
     return run
 
 
+def work(run_dir: str) -> None:
+    """A worker's main program."""
+    sys.exit(worker.main([run_dir]))
+
+
 class Nursery:
     """Starts workers by forking a process that has torch loaded."""
 
@@ -144,9 +150,9 @@ class Nursery:
         options = {**Options(base=str(self.root)).to_json(), "edits": [], "from": None, **launch}
         return create(self.root / "runs", "test", "train", text, options)
 
-    def start(self, run_dir: Path) -> ForkServerProcess:
-        """A worker on it."""
-        process = self._context.Process(target=worker.main, args=([str(run_dir)],))
+    def start(self, run_dir: Path, main: Callable[[str], None] | None = None) -> ForkServerProcess:
+        """A worker on it; its exit code is the process's."""
+        process = self._context.Process(target=main or work, args=(str(run_dir),))
         process.start()
         self.processes.append(process)
         return process

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,10 +15,12 @@ import pytest
 
 from engine.runs.commands import request, send
 from engine.runs.journal import read
+from engine.runs.process import start_token
 from engine.train import session
 from engine.train.desk import Change
 from engine.train.executors import autograd
 from engine.train.life import live
+from tests.engine.train import stuck
 
 TEXT = """
 seed: 9
@@ -138,3 +143,22 @@ def test_pause_resume_and_stop_while_data_is_read(slow_reading: None, nursery: A
     refused = next(r for r in records if r["type"] == "command_refused")
     assert refused["id"] == answers[2] and "over" in refused["reason"]
     assert not list((run_dir / "commands").iterdir())
+
+
+@pytest.mark.parametrize("how", ["stop", "owner", "SIGTERM"])
+def test_who_waits_for_data_can_be_ended(how: str, nursery: Any) -> None:
+    support = __import__("sys").modules[type(nursery).__module__]
+    owner = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    run_dir = nursery.create(TEXT, owner_pid=owner.pid, owner_token=start_token(owner.pid))
+    process = nursery.start(run_dir, stuck.main)
+    support.await_record(run_dir, lambda r: r["type"] == "started")
+    if how == "stop":
+        assert [r["type"] for r in request(run_dir, "stop")] == ["command_accepted", "finished"]
+    elif how == "SIGTERM":
+        os.kill(process.pid, signal.SIGTERM)
+    else:
+        owner.kill()
+    process.join(10)
+    assert process.exitcode == (143 if how == "SIGTERM" else 0)
+    assert read(run_dir)[-1]["reason"] == ("preempted" if how == "SIGTERM" else "stopped")
+    owner.communicate()

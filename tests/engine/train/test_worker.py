@@ -71,6 +71,9 @@ def test_a_run_from_started_to_finished(nursery: Any) -> None:
     plan = next(r for r in records if r["type"] == "plan")
     assert plan["steps_per_epoch"] == 4 and plan["parameters"] == 64 * 24 + 24 + 24 * 10 + 10
     assert plan["loss_baseline"] == pytest.approx(2.303, abs=0.01) and 2.0 < plan["loss_at_init"] < 2.7
+    assert plan["monitor"] == "val_loss"
+    resolved = (run_dir / "resolved.yaml").read_text()
+    assert "type: CrossEntropyLoss" in resolved and "out_features: 10" in resolved and "epochs: 3" in resolved
     steps = [r for r in records if r["type"] == "steps"]
     assert sum(r["count"] for r in steps) == 12 and steps[-1]["step"] == 12
     finished = records[-1]
@@ -163,6 +166,8 @@ def test_paused_edited_killed_resumed_and_verified(nursery: Any, until: Any) -> 
     assert finished["reason"] == "early_stopped" and "patience 3" in finished["message"]
     held = effective_recipe(run_dir)
     assert finished["recipe"] == held and "lr: 0.003" in held and "p: 0.5" in held
+    resolved = (run_dir / "resolved.yaml").read_text()
+    assert "lr: 0.003" in resolved and "clip_grad_norm: 0.5" in resolved and "patience: 3" in resolved
     assert [r["step"] for r in effective(read(run_dir)) if r["type"] == "edited"] == [
         edited["step"], clipped["step"], shorter["step"]
     ]  # fmt: skip
