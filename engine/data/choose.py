@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from engine.data.column import Column, infer
-from engine.data.errors import DataError, listing
+from engine.data.errors import DataError, listing, raise_all
 from engine.recipe.paths import child
 
 
@@ -39,34 +39,20 @@ def choose(columns: dict[str, Column], targets: list[str], data: Any) -> Roles:
     column), and those of type `ignore`.
     """
     names = list(columns)
-    for name in targets:
-        if name not in columns:
-            raise DataError(f"there is no column '{name}' to predict", nearest(name, names), "data.source.target")
-    if len(set(targets)) < len(targets):
-        raise DataError("a target column is listed twice", "list each column once", "data.source.target")
-    for name in data.columns:
-        if name not in columns:
-            raise DataError(f"there is no column '{name}'", nearest(name, names), child("data.columns", name))
-    reserved = {}
-    for use in ("group", "time", "column"):
-        name = getattr(data.split, use)
-        if name is None:
-            continue
-        if name not in columns:
-            raise DataError(f"there is no column '{name}' to split by", nearest(name, names), f"data.split.{use}")
-        if use == "column" and name in targets:
-            raise DataError(
-                f"column '{name}' cannot be both target and split", "name another column", f"data.split.{use}"
-            )
-        reserved[name] = use
-    listed = _listed(columns, targets, data, names)
+    raise_all(
+        [
+            *_wrong_targets(columns, targets),
+            *_wrong_columns(columns, targets, data),
+            *_wrong_features(columns, targets, data),
+        ]
+    )
+    by = [getattr(data.split, use) for use in ("group", "time", "column")]
+    reserved = [name for name in by if name is not None]
+    listed = getattr(data.source, "features", None)
+    listed = list(listed) if isinstance(listed, list | tuple) else None
     types = {}
     for name, column in columns.items():
         kind = data.columns.get(name)
-        if kind == "image":
-            raise DataError(
-                f"column '{name}': image columns cannot be read yet", "use NPZ arrays", child("data.columns", name)
-            )
         if kind is None:
             kind = infer(column)
             if kind == "ignore" and listed is not None and name in listed and column.cells is not None:
@@ -83,18 +69,43 @@ def choose(columns: dict[str, Column], targets: list[str], data: Any) -> Roles:
     return Roles(targets, features, types, used)
 
 
-def _listed(columns: dict[str, Column], targets: list[str], data: Any, names: list[str]) -> list[str] | None:
+def _wrong_targets(columns: dict[str, Column], targets: list[str]) -> Iterator[DataError]:
+    where = "data.source.target"
+    if not targets:
+        yield DataError("no column is named as target", nearest("", list(columns)), where)
+    for name in targets:
+        if name not in columns:
+            yield DataError(f"there is no column '{name}' to predict", nearest(name, list(columns)), where)
+    if len(set(targets)) < len(targets):
+        yield DataError("a target column is listed twice", "list each column once", where)
+
+
+def _wrong_columns(columns: dict[str, Column], targets: list[str], data: Any) -> Iterator[DataError]:
+    for name, kind in data.columns.items():
+        where = child("data.columns", name)
+        if name not in columns:
+            yield DataError(f"there is no column '{name}'", nearest(name, list(columns)), where)
+        elif kind == "image":
+            yield DataError(f"column '{name}': image columns cannot be read yet", "use NPZ arrays", where)
+    for use in ("group", "time", "column"):
+        name, where = getattr(data.split, use), f"data.split.{use}"
+        if name is not None and name not in columns:
+            yield DataError(f"there is no column '{name}' to split by", nearest(name, list(columns)), where)
+        elif use == "column" and name in targets:
+            yield DataError(f"column '{name}' cannot be both target and split", "name another column", where)
+
+
+def _wrong_features(columns: dict[str, Column], targets: list[str], data: Any) -> Iterator[DataError]:
     listed = getattr(data.source, "features", None)
     if not isinstance(listed, list | tuple):
-        return None
+        return
     where = "data.source.features"
     for name in listed:
         if name not in columns:
-            raise DataError(f"there is no column '{name}'", nearest(name, names), where)
-        if name in targets:
-            raise DataError(f"column '{name}' is the target: it cannot be a feature too", "remove it", where)
-        if name == data.split.column:
-            raise DataError(f"column '{name}' says which part a row is in: no feature", "remove it", where)
+            yield DataError(f"there is no column '{name}'", nearest(name, list(columns)), where)
+        elif name in targets:
+            yield DataError(f"column '{name}' is the target: it cannot be a feature too", "remove it", where)
+        elif name == data.split.column:
+            yield DataError(f"column '{name}' says which part a row is in: no feature", "remove it", where)
     if len(set(listed)) < len(listed):
-        raise DataError("a feature is listed twice", "list each column once", where)
-    return list(listed)
+        yield DataError("a feature is listed twice", "list each column once", where)

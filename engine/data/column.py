@@ -182,7 +182,7 @@ def infer(column: Column) -> str:
     text, ids and empty columns: ignore.
     """
     if column.number is not None:
-        return "number"
+        return "ignore" if np.isnan(column.number).all() else "number"
     levels, filled = column.distinct(), len(column) - int(column.missing().sum())
     if levels == 0 or levels > MOST_LEVELS or (levels == filled and levels >= 20):
         return "ignore"

@@ -11,6 +11,15 @@ class DataError(UserError):
     def __init__(self, message: str, hint: str = "", path: str = "data.source") -> None:
         super().__init__(message, hint)
         self.path = path
+        self.others: list[DataError] = []
+        """What else was found wrong at the same time."""
+
+
+def raise_all(found: list[DataError]) -> None:
+    """Raise the first, if there is one, with the rest of them as its `others`."""
+    if found:
+        found[0].others = found[1:]
+        raise found[0]
 
 
 def listing(names: list[str], most: int = 8) -> str:

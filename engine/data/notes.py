@@ -53,7 +53,8 @@ def notes(
     elif gathered.main.x.shape[-1] in (1, 3, 4) and gathered.main.x.shape[1] > 4:
         shape = tuple(gathered.main.x.shape[1:])
         message = f"images look like (height, width, channels): {shape} is read as (channels, height, width)"
-        found.append(_note("channels_last", message, "data.source"))
+        hint = "save them with the channels in front: np.moveaxis(x, -1, 1)"
+        found.append(_note("channels_last", message, "data.source", hint=hint))
     found += _rows(gathered, goal, parts)
     return found
 

@@ -25,6 +25,8 @@ def read_bytes(base: Path, name: str, key: str) -> tuple[bytes, Path]:
     """A file's bytes, and its path; `name` is relative to `base`. Raises DataError."""
     path = base / Path(name).expanduser()
     try:
+        if not name.strip():
+            raise DataError("no file is named", "give the path of a file", key)
         if path.is_dir():
             raise DataError(f"{name} is a folder", "name the file in it", key)
         if path.exists() and not path.is_file():

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from engine.data.column import Column, distinct, in_order
 from engine.data.errors import DataError, listing
+from engine.data.features import shift_scale
 
 Array = npt.NDArray[Any]
 PATH = "data.source.target"
@@ -45,15 +46,13 @@ def decide(columns: list[Column], task: str | None, declared: dict[str, str]) ->
     if task == "multilabel":
         raise DataError("multilabel needs a list of 0/1 columns as target", "list the label columns", PATH)
     if task == "regression" or (task is None and not discrete):
-        column.numbers(PATH)
+        numbers = column.numbers(PATH)
+        if len(numbers) > 1 and distinct(numbers[~np.isnan(numbers)]) == 1:
+            raise _single(column)
         return {"task": "regression", "kind": "numbers", "columns": names, "classes": [], "outputs": 1}
     classes = in_order(_by_value(column).levels())
     if len(classes) < 2:
-        raise DataError(
-            f"the target '{column.name}' has a single value, {classes[0]!r}: there is nothing to learn",
-            "choose another column",
-            PATH,
-        )
+        raise _single(column)
     if len(classes) > MOST_CLASSES and len(classes) > len(column) / 2:
         raise DataError(
             f"the target '{column.name}' holds {len(classes)} different values in {len(column)} rows: no classes",
@@ -71,6 +70,12 @@ def decide(columns: list[Column], task: str | None, declared: dict[str, str]) ->
     return {"task": task, "kind": "classes", "columns": names, "classes": classes, "outputs": outputs}
 
 
+def _single(column: Column) -> DataError:
+    value = column.levels()[0]
+    message = f"the target '{column.name}' has a single value, {value!r}: there is nothing to learn"
+    return DataError(message, "choose another column", PATH)
+
+
 def _several(columns: list[Column], task: str | None) -> tuple[str, str]:
     """Kind and task of a list of target columns."""
     values = np.column_stack([column.numbers(PATH) for column in columns])
@@ -80,7 +85,8 @@ def _several(columns: list[Column], task: str | None) -> tuple[str, str]:
     if task == "binary":
         raise DataError("binary needs one target column with two classes", "name one column", PATH)
     if task == "classification" and not one_hot:
-        raise DataError("these target columns are not one-hot: some row has no 1, or several", "", PATH)
+        hint = "use task: multilabel for several at once, or leave task out"
+        raise DataError("these target columns are not one-hot: some row has no 1, or several", hint, PATH)
     if task == "multilabel" and not labels:
         raise DataError("multilabel needs columns of 0 and 1", "use task: regression for other numbers", PATH)
     if task is None:
@@ -94,9 +100,9 @@ def fit_scale(target: dict[str, Any], columns: list[Column], rows: Array, scale:
     if target["kind"] == "numbers":
         for column in columns:
             values = np.ascontiguousarray(column.numbers(PATH)[rows])
-            spread = float(values.std())
-            mean.append(float(values.mean()) if scale == "standard" else 0.0)
-            std.append((spread or 1.0) if scale == "standard" else 1.0)
+            shift, spread = shift_scale(values, scale)
+            mean.append(shift)
+            std.append(spread)
     return target | {"mean": mean, "std": std}
 
 
@@ -122,11 +128,11 @@ def encode(target: dict[str, Any], columns: list[Column], where: str = "", path:
     if kind == "numbers":
         return np.asarray((values - np.array(target["mean"])) / np.array(target["std"]), dtype=np.float32)
     if not np.isin(values, (0.0, 1.0)).all():
-        raise DataError(f"{where}the target columns hold more than 0 and 1", "", path)
+        raise DataError(f"{where}the target columns hold more than 0 and 1", "correct the cells", path)
     if kind == "labels":
         return values.astype(np.float32)
     if (values.sum(axis=1) != 1).any():
-        raise DataError(f"{where}the target columns are not one-hot in every row", "", path)
+        raise DataError(f"{where}the target columns are not one-hot in every row", "correct the cells", path)
     order = [target["classes"].index(name) for name in target["columns"]]
     return np.asarray(np.array(order, dtype=np.int64)[values.argmax(axis=1)])
 

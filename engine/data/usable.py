@@ -68,7 +68,7 @@ def usable(
             f"{where}NaN or infinite values in {_rows(holes)}", "mend them, or set data.missing: drop", "data.missing"
         )
     if holes.any() and missing == "error":
-        raise _hole(columns, holes, where)
+        raise _hole(columns, holes, where, nothing)
     gone = no_target | holes if missing == "drop" else no_target
     if gone.all() and not nothing:
         raise DataError(
@@ -101,13 +101,15 @@ def _rows(found: npt.NDArray[np.bool_]) -> str:
     return f"{count} row{'s' if count > 1 else ''}, the first is row {int(found.argmax())} (from 0)"
 
 
-def _hole(columns: list[Column], holes: npt.NDArray[np.bool_], where: str) -> DataError:
+def _hole(columns: list[Column], holes: npt.NDArray[np.bool_], where: str, is_trained: bool) -> DataError:
     counts = {column.name: int(column.missing().sum()) for column in columns}
     several = {name: count for name, count in counts.items() if count}
     worst = max(several, key=lambda name: several[name])
     most = f"column '{worst}'" if len(several) == 1 else f"{len(several)} columns, most in '{worst}' ({several[worst]})"
     return DataError(
         f"{where}missing cells in {_rows(holes)}, in {most}",
-        "set data.missing: median or mean (fill them), or drop (leave such rows out)",
+        "fill them in, or train again with data.missing: median or drop"
+        if is_trained
+        else "set data.missing: median or mean (fill them), or drop (leave such rows out)",
         "data.missing",
     )

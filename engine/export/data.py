@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from engine.data.features import shift_scale
 from engine.data.gather import Gathered, gather
 from engine.export.encoding import write_features, write_scaling, write_split, write_target
 from engine.export.reading import own_parts, write_constants, write_reading
@@ -24,7 +25,7 @@ def write_data(script: Script, recipe: Recipe, base: Path) -> None:
         write_features(script, data, found, is_image(found, data))
     if is_image(found, data):
         write_scaling(script, data, found.main.x is not None and found.is_bytes)
-    script.define(_prepare(data, found))
+    script.define(_prepare(script, data, found))
 
 
 def is_image(found: Gathered, data: Data) -> bool:
@@ -32,7 +33,7 @@ def is_image(found: Gathered, data: Data) -> bool:
     return found.main.x is not None or len(data.reshape or ()) > 1
 
 
-def _prepare(data: Data, found: Gathered) -> str:
+def _prepare(script: Script, data: Data, found: Gathered) -> str:
     """`prepare`: from the file to the parts, in the order in which goodfit does it."""
     table = data.source.type_name() in ("CSV", "Parquet")
     pictures = found.main.x is not None
@@ -58,7 +59,8 @@ def _prepare(data: Data, found: Gathered) -> str:
     lines += _codes_and_rows(data, found, goals)
     if scaled:
         lines.append(f'    columns = [numbers(cells)[rows["train"]] for cells in {goals}]')
-        lines.append("    scale = [(float(values.mean()), float(values.std()) or 1.0) for values in columns]")
+        script.copy(shift_scale)
+        lines.append('    scale = [shift_scale(values, "standard") for values in columns]')
     if not pictures:
         lines.append('    fitted = fit(main, rows["train"])')
     for name in sources:

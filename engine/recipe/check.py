@@ -61,10 +61,11 @@ def check(document: Document, facts: Facts | None = None, data_problems: Iterabl
         with suppress(Unsound):
             examine(subject)
     known = {problem.path for problem in subject.problems if problem.severity == "error"}
-    for error in data_problems:
-        path = getattr(error, "path", "data.source")
-        if path not in known:
-            subject.error(path, error.message, error.hint)
+    for problem in data_problems:
+        for error in (problem, *getattr(problem, "others", ())):
+            path = getattr(error, "path", "data.source")
+            if path not in known:
+                subject.error(path, error.message, error.hint)
     severities = ("error", "warning", "info")
     problems = sorted(subject.problems, key=lambda p: (p.line, p.column, severities.index(p.severity)))
     return Checked(recipe, problems, subject.rows if recipe else [], found.to_read())

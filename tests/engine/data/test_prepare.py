@@ -12,7 +12,12 @@ import polars as pl
 import pytest
 
 from engine.data.errors import DataError
+from engine.data.prepare import prepare
+from engine.recipe.check import check
+from engine.recipe.document import Document
+from engine.recipe.resolve import dump, to_data
 
+Build = Callable[..., Any]
 CsvOf = Callable[..., dict[str, Any]]
 Ready = Callable[..., Any]
 N = 60
@@ -219,6 +224,8 @@ BAD_TABLES: list[tuple[dict[str, Any], dict[str, Any], str, str]] = [
     ({"features": ["a", "y"]}, {}, "is the target", "data.source.features"),
     ({"path": "none.csv"}, {}, "no file none.csv", "data.source.path"),
     ({"path": "."}, {}, "a folder", "data.source.path"),
+    ({"path": ""}, {}, "no file is named", "data.source.path"),
+    ({"target": []}, {}, "no column is named as target", "data.source.target"),
     ({"path": "a\x00b.csv"}, {}, "cannot be read|no file", "data.source.path"),
     ({}, {"columns": {"q": "ignore"}}, "no column 'q'", "data.columns.q"),
     ({}, {"columns": {"a": "ignore", "k": "ignore", "rare": "ignore"}}, "no column is left", "data.source"),
@@ -259,6 +266,23 @@ def test_refuses_a_table(
         ready(csv_of(columns) | source, **data)
     assert error.value.path == path
     assert error.value.hint
+
+
+def test_all_wrong_columns_are_named_at_once(csv_of: CsvOf, build: Build, tmp_path: Path) -> None:
+    source = csv_of({"a": X, "y": KINDS}, target="yy", features=["b", "a"])
+    data = {"columns": {"c": "ignore", "a": "image"}, "split": {"group": "g"}}
+    with pytest.raises(DataError) as error:
+        prepare(build(source, **data), tmp_path)
+    found = {each.path: each.message for each in (error.value, *error.value.others)}
+    assert {path: message.split("'")[1] for path, message in found.items()} == {
+        "data.source.target": "yy",
+        "data.columns.c": "c",
+        "data.columns.a": "a",
+        "data.split.group": "g",
+        "data.source.features": "b",
+    }
+    document = Document.from_text(dump(to_data(build(source, **data))))
+    assert {problem.path for problem in check(document, None, [error.value]).errors} == {*found}
 
 
 def test_labels_that_training_never_sees(csv_of: CsvOf, ready: Ready) -> None:

@@ -94,10 +94,18 @@ def test_a_regression_is_scaled_by_its_training_rows_and_back() -> None:
     assert to_units(goal, scaled)[:, 0] == pytest.approx([1.5, 2.25, 9.0, 100.0], rel=1e-6)
 
 
+def test_a_target_that_does_not_vary_in_training_is_not_blown_up() -> None:
+    values = number_column("y", np.array([0.1] * 7 + [0.2]))
+    goal = fit_scale(decide([values], None, {}), [values], np.arange(7), "standard")
+    assert (goal["mean"], goal["std"]) == ([0.1], [1.0]), "its std is rounding noise"
+
+
 @pytest.mark.parametrize(
     ("cells", "task", "words"),
     [
         (["a", "a"], None, "single value"),
+        (["0.1", "", "0.1"], None, "single value, '0.1'"),
+        (["3", "3"], "regression", "single value, '3'"),
         (["", "NA"], None, "empty in every row"),
         (["a", "b", "c"], "binary", "two classes"),
         (["a", "b"], "regression", "'a'"),
