@@ -4,7 +4,10 @@ from __future__ import annotations
 
 
 class UserError(Exception):
-    """Bad input: what is wrong, and how to mend it. Exit code 2."""
+    """What is wrong, and how to mend it; mostly bad input."""
+
+    exit_code = 2
+    """Of a verb that ends with it."""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)

@@ -33,7 +33,9 @@ class NotRunning(UserError):
 
 
 class NoAnswer(UserError):
-    """The worker did not answer in time. Exit code 1."""
+    """The worker did not answer in time."""
+
+    exit_code = 1
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ def send(run_dir: Path, verb: str, **fields: Any) -> str:
     """Leave a command for the run's worker; returns its id. Raises NotRunning, StorageError, ValueError."""
     if verb not in VERBS:
         raise ValueError(f"no such verb: {verb}")
-    holder = _worker(run_dir)
+    holder = worker_of(run_dir)
     name = f"{time.time_ns():020d}-{secrets.token_hex(3)}"
     body = {"id": name, "verb": verb, "worker": holder.token if holder else None, **fields}
     folder = run_dir / COMMANDS
@@ -65,8 +67,11 @@ def send(run_dir: Path, verb: str, **fields: Any) -> str:
     return name
 
 
-def _worker(run_dir: Path, patience: float = 10.0) -> Holder | None:
-    """Whom to name in a command. A worker that is just being launched is waited for."""
+def worker_of(run_dir: Path, patience: float = 10.0) -> Holder | None:
+    """Who works on the run; None where that cannot be told. A worker that is just being launched is waited for.
+
+    Raises NotRunning.
+    """
     deadline = time.monotonic() + patience
     while True:
         alive, holder = probe(run_dir), read_holder(run_dir)

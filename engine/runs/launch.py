@@ -21,9 +21,10 @@ from typing import Any
 import engine
 from engine.errors import UserError
 from engine.runs import checkpoints, storage
+from engine.runs.commands import NotRunning, worker_of
 from engine.runs.directory import RECIPE, create, effective_recipe
 from engine.runs.journal import read
-from engine.runs.lock import INHERIT, Lock, probe, read_holder
+from engine.runs.lock import INHERIT, Lock
 from engine.runs.process import Owner, host, start_token
 from engine.runs.records import Json
 from engine.runs.storage import PRIVATE_FILE, refused
@@ -131,6 +132,7 @@ def fork_run(
         base=options.base or str(before.get("base", "")),
         parts=options.parts or tuple(before.get("parts", ())),
         parent={"run": source.name, "how": "fork", "step": step},
+        extra={**{key: before[key] for key in ("recipe_path",) if key in before}, **(options.extra or {})},
     )
     run_dir = create(root, name or str(before.get("name") or "run"), "train", text, {**asked.to_json(), "edits": []})
     try:
@@ -226,16 +228,25 @@ def worker_environment() -> dict[str, str]:
     return environment
 
 
-def kill_worker(run_dir: Path) -> bool:
-    """SIGKILL the run's live worker on this host; False where there is none. Raises UserError for another host's."""
-    holder = read_holder(run_dir)
-    if probe(run_dir) == "dead" or holder is None:
+def kill_worker(run_dir: Path, number: int = signal.SIGKILL) -> bool:
+    """Send the run's live worker on this host a signal; False where there is none.
+
+    SIGINT and SIGTERM let it save and stop. Raises UserError for a worker on another host.
+    """
+    try:
+        holder = worker_of(run_dir)
+    except NotRunning:
+        return False
+    if holder is None or holder.purpose == "launch":
         return False
     if holder.host != host():
         raise UserError(f"the worker runs on {holder.host}", f"run goodfit stop --kill there (process {holder.pid})")
     if start_token(holder.pid) != holder.token:
         return False
-    os.kill(holder.pid, signal.SIGKILL)
+    try:
+        os.kill(holder.pid, number)
+    except ProcessLookupError:
+        return False
     return True
 
 

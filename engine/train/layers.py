@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from engine.parts.layer import Layer
-from engine.train import live
+from engine.runs import live
 
 
 @dataclass

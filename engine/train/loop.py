@@ -19,9 +19,10 @@ import numpy.typing as npt
 from engine.errors import UserError
 from engine.parts.scheduler import Clock, learning_rate, momentum_at, monitored_series
 from engine.recipe.schema import Recipe
+from engine.runs import live
 from engine.runs.records import CommandAccepted, CommandRefused, Edited, Epoch, Paused, Reason, Record, Resumed
 from engine.runs.storage import StorageError
-from engine.train import early_stopping, live
+from engine.train import early_stopping
 from engine.train.checkpoint import Saver
 from engine.train.desk import Change, Desk
 from engine.train.early_stopping import value_of

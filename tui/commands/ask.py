@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from engine.runs.commands import NoAnswer, NotRunning, request
+from engine.runs.commands import NotRunning, request
 from tui.commands.cli import BAD_INPUT
 from tui.commands.output import complain, emit, emit_record, narrate
 
@@ -19,9 +19,6 @@ def ask(run_dir: Path, verb: str, as_json: bool, done: str, **fields: Any) -> in
             emit("command_refused", id=None, reason=error.message)
         complain("error", error.message, error.hint)
         return BAD_INPUT
-    except NoAnswer as error:
-        complain("error", error.message, error.hint)
-        return 1
     if as_json:
         for record in records:
             emit_record(record)

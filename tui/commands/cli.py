@@ -84,7 +84,7 @@ def run(argv: list[str]) -> int:
         return INTERRUPTED
     except UserError as error:
         complain("error", error.message, error.hint)
-        return BAD_INPUT
+        return error.exit_code
     except KeyboardInterrupt:
         return INTERRUPTED
     except Terminated:

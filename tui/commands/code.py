@@ -35,7 +35,7 @@ def command(
     from tui.commands.output import emit, write
     from tui.commands.problems import show_problems, summary
     from tui.commands.run_target import find_target
-    from tui.commands.settings import read_settings
+    from tui.commands.settings import make_settings, read_settings
 
     found = find_target(target, runs)
     plan: dict[str, Any] = {}
@@ -44,9 +44,9 @@ def command(
         load_parts([*parts, *(Path(file) for file in options.get("parts", ()))])
         plan = next((record for record in reversed(read(found.path)) if record["type"] == "plan"), {})
         document = Document.from_text(effective_recipe(found.path), found.path / "recipe.yaml")
-        document.apply(read_settings(sets))
+        make_settings(document, read_settings(sets))
         base = data_root or Path(options.get("base") or ".")
-        examined = examine_document(str(found.path / "recipe.yaml"), document, base.expanduser().absolute())
+        examined = examine_document(found.path / "recipe.yaml", document, base.expanduser().absolute())
     else:
         examined = examine(target, sets, data_root, parts)
     if examined.errors or examined.facts is None:

@@ -23,6 +23,7 @@ class Examined:
 
     file: str
     """As the person named it."""
+    path: Path
     document: Document
     base: Path
     """Folder that relative data paths start from; absolute."""
@@ -64,7 +65,7 @@ def examine(word: str, sets: Sequence[str], data_root: Path | None, parts: Seque
     """
     from engine.recipe.document import Document
     from tui.commands.run_target import find_recipe
-    from tui.commands.settings import read_settings
+    from tui.commands.settings import make_settings, read_settings
 
     load_parts(parts)
     path = find_recipe(word)
@@ -72,12 +73,12 @@ def examine(word: str, sets: Sequence[str], data_root: Path | None, parts: Seque
     if sets:
         edits = read_settings(sets)
         if document.tree.root is not None or not document.tree.problems:
-            document.apply(edits)
+            make_settings(document, edits)
     base = (data_root or path.parent).expanduser().absolute()
-    return examine_document(str(path), document, base)
+    return examine_document(path, document, base)
 
 
-def examine_document(file: str, document: Document, base: Path) -> Examined:
+def examine_document(path: Path, document: Document, base: Path) -> Examined:
     """Check a document, and where that finds no error, its data too."""
     from engine.data.errors import DataError
     from engine.data.inspect import inspect
@@ -94,4 +95,4 @@ def examine_document(file: str, document: Document, base: Path) -> Examined:
             checked = check(document, data_problems=[DataError(error.message, error.hint)])
         else:
             checked = check(document, facts)
-    return Examined(file, document, base, checked, facts)
+    return Examined(str(path), path, document, base, checked, facts)

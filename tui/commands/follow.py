@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import time
 from collections.abc import Iterator
@@ -12,10 +11,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from engine.errors import UserError
 from engine.runs.commands import NotRunning, send
 from engine.runs.journal import Tail
-from engine.runs.lock import read_holder
-from engine.runs.process import host
+from engine.runs.launch import kill_worker
 from engine.runs.summary import inferred_finish, state_of
 from tui.printer import Printer
 
@@ -124,22 +123,10 @@ def follow(run_dir: Path, printer: Printer, *, tail: Tail | None = None, from_se
 
 
 def end_run(run_dir: Path, printer: Printer, number: int, *, again: bool) -> None:
-    """Ask the worker to save and stop; when asked again, kill it."""
-    holder = read_holder(run_dir)
-    here = holder is not None and holder.host == host()
-    if again and holder is not None and here:
-        printer.note("killed; what was not saved is lost")
-        kill_worker(holder.pid, signal.SIGKILL)
-        return
-    printer.note("saving and stopping; once more kills")
-    if number == signal.SIGTERM and holder is not None and here:
-        kill_worker(holder.pid, signal.SIGTERM)
-        return
-    with contextlib.suppress(NotRunning):
-        send(run_dir, "stop")
-
-
-def kill_worker(pid: int, number: int) -> None:
-    """Send a signal to a worker that may be gone."""
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, number)
+    """Pass a signal on to the worker, which saves and stops; when asked again, kill it."""
+    printer.note("killed; what was not saved is lost" if again else "saving and stopping; once more kills")
+    try:
+        kill_worker(run_dir, signal.SIGKILL if again else number)
+    except UserError:  # it works on another machine
+        with contextlib.suppress(NotRunning):
+            send(run_dir, "stop")

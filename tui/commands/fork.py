@@ -34,17 +34,19 @@ def command(
     as_json: bool,
 ) -> int:
     """Start a new run from a checkpoint of another, with changed settings."""
-    from engine.runs.directory import runs_root
+    from engine.recipe.document import Document
+    from engine.runs.directory import effective_recipe, runs_root
     from engine.runs.launch import Options, fork_run, pick_checkpoint
     from tui.commands.attach import started, train_to_the_end
-    from tui.commands.resume import refuse_bad_edits
+    from tui.commands.changes import check_fork
     from tui.commands.run_target import find_run
-    from tui.commands.settings import read_settings
+    from tui.commands.settings import make_settings, read_settings
 
     source = find_run(run, runs)
-    edits = read_settings(sets)
     record = pick_checkpoint(source, epoch)
-    refuse_bad_edits(source, edits)
+    document = Document.from_text(effective_recipe(source, int(record["step"])))
+    edits = make_settings(document, read_settings(sets))
+    check_fork(source, document)
     options = Options(argv=("goodfit", *sys.argv[1:]), test=test, owner=not detach)
     run_dir = fork_run(runs_root(runs), source, record, options, edits=edits)
     return started(run_dir, as_json) if detach else train_to_the_end(run_dir, as_json)

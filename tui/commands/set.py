@@ -33,13 +33,14 @@ def set_in_file(path: Path, edits: tuple[Edit, ...], as_json: bool) -> int:
     from engine.recipe.document import Document
     from tui.commands.examine import load_parts
     from tui.commands.output import emit, narrate
+    from tui.commands.settings import make_settings
 
     load_parts(())
     document = Document.open(path)
     if document.tree.root is None and document.tree.problems:
         problem = document.tree.problems[0]
         raise UserError(f"{path}:{problem.line}:{problem.column}: {problem.message}", problem.hint)
-    document.apply(edits)
+    edits = make_settings(document, edits)
     document.save()
     if as_json:
         emit("set", file=str(path), edits=[edit_to_json(edit) for edit in edits])

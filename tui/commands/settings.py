@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from engine.errors import UserError
 from engine.recipe.edits import Edit
+
+if TYPE_CHECKING:
+    from engine.recipe.document import Document
 
 
 def read_settings(texts: Sequence[str]) -> tuple[Edit, ...]:
@@ -19,3 +23,18 @@ def read_settings(texts: Sequence[str]) -> tuple[Edit, ...]:
         except UserError as error:
             raise UserError(f"'{text}': {error.message}", error.hint) from error
     return tuple(edits)
+
+
+def make_settings(document: Document, edits: Sequence[Edit]) -> tuple[Edit, ...]:
+    """Make the edits that a person typed, and return all that they came to.
+
+    A new `type` drops the fields that it lacks, and says so on stderr. Raises EditRefused.
+    """
+    from engine.recipe.retype import with_types
+    from tui.commands.output import narrate
+
+    done, notes = with_types(document.data, edits)
+    for note in notes:
+        narrate(note)
+    document.apply(done)
+    return done

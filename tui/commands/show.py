@@ -59,6 +59,7 @@ def recipe_text(
     from engine.recipe.document import load
     from engine.recipe.resolve import dump, to_data
     from tui.commands.examine import examine, load_parts
+    from tui.commands.output import narrate
     from tui.commands.problems import show_problems, summary
 
     load_parts(parts)
@@ -66,6 +67,8 @@ def recipe_text(
         document = load(word, sets)
         if document.tree.problems and not document.text:
             raise UserError(document.tree.problems[0].message, document.tree.problems[0].hint)
+        for note in document.notes:
+            narrate(note)
         return document.text
     examined = examine(word, sets, data_root, parts)
     if examined.errors:

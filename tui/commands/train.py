@@ -68,6 +68,7 @@ def command(
         frozen=frozen,
         parts=tuple(str(file.absolute()) for file in parts),
         owner=not detach,
+        extra={"recipe_path": str(examined.path.absolute())},
     )
     name = resolved.name or Path(examined.file).stem
     run_dir = start_run(runs_root(runs), name, examined.document.text, options)

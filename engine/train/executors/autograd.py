@@ -12,7 +12,8 @@ import torch
 from engine.data.prepared import Prepared
 from engine.errors import UserError
 from engine.recipe.schema import Recipe
-from engine.train import layers, live
+from engine.runs import live
+from engine.train import layers
 from engine.train.build.augmentation import build_augmentation
 from engine.train.build.loss import build_loss
 from engine.train.build.model import build_model

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from engine.runs import commands
 from engine.runs.journal import read
 from engine.runs.lock import probe
 from engine.runs.summary import state_of
 from tests.tui.commands.goodfit import RECIPE, Goodfit, eventually, kinds
+from tui.commands import ask
 
 
 def test_a_run_is_led_through_its_life(goodfit: Goodfit) -> None:
@@ -82,3 +86,38 @@ def test_a_setting_that_resume_cannot_take_starts_nothing(trained: Goodfit) -> N
     assert "train.epochs" in done.stderr or "epochs" in done.stderr
     assert len(list((trained.folder / "runs").iterdir())) == before
     assert state_of(trained.run_dir()) == "completed"
+
+
+def test_what_is_not_live_is_refused_before_a_worker_starts(trained: Goodfit) -> None:
+    before = read(trained.run_dir())
+    for change, words in (
+        ("data.batch_size=8", "data.batch_size cannot change while the run trains"),
+        ("train.epochs=2", "epoch 3 has begun"),
+        ("optimizer.type=SGD", "optimizer"),
+    ):
+        assert words in trained("resume", "last", "--set", change, code=2).stderr
+    assert read(trained.run_dir()) == before
+    runs = list((trained.folder / "runs").iterdir())
+    assert "no key 'lrr'" in trained("fork", "last", "--set", "optimizer.lrr=1", code=2).stderr
+    assert list((trained.folder / "runs").iterdir()) == runs
+
+
+def test_a_new_type_drops_what_it_lacks_and_says_so(goodfit: Goodfit) -> None:
+    goodfit("set", "iris.yaml", "optimizer={type: SGD, lr: 0.1, momentum: 0.9}")
+    assert "Adam has no momentum: dropped" in goodfit("set", "iris.yaml", "optimizer.type=Adam").stderr
+    assert "momentum" not in (goodfit.folder / "iris.yaml").read_text()
+    goodfit("set", "iris.yaml", "optimizer={type: SGD, lr: 0.1, momentum: 0.9}")
+    done = goodfit("show", "iris.yaml", "--set", "optimizer.type=Adam", "--json")
+    assert "dropped" in done.stderr and "momentum" not in done.stdout
+    done = goodfit("train", "iris.yaml", "--set", "optimizer.type=Adam", "--set", "optimizer.lr=-1", code=2)
+    assert "dropped" in done.stderr and "optimizer.momentum" not in done.stderr
+
+
+def test_a_worker_that_does_not_answer_is_exit_1(trained: Goodfit, monkeypatch: pytest.MonkeyPatch) -> None:
+    def silent(*_: object, **__: object) -> None:
+        raise commands.NoAnswer("silence")
+
+    monkeypatch.setattr(commands, "request", silent)
+    monkeypatch.setattr(ask, "request", silent)
+    for verb in ("pause", "stop", "checkpoint"):
+        assert "silence" in trained(verb, "last", code=1).stderr

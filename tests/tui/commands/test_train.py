@@ -12,7 +12,7 @@ import pytest
 from engine.runs.journal import read
 from engine.runs.json_schema import check_record
 from engine.runs.lock import probe
-from engine.runs.summary import state_of
+from engine.runs.summary import launch_options, state_of
 from tests.tui.commands.goodfit import Goodfit, eventually, kinds, objects
 from tui.commands.attach import train_to_the_end
 from tui.commands.follow import Outcome
@@ -44,6 +44,7 @@ def test_the_records_of_a_run(trained: Goodfit) -> None:
     finished = records[-1]
     assert finished["reason"] == "completed" and set(finished["test"]) == {"test_loss", "test_accuracy"}
     assert state_of(trained.run_dir()) == "completed"
+    assert launch_options(trained.run_dir())["recipe_path"] == str(trained.folder / "iris.yaml")
 
 
 def test_watch_and_replay_give_the_same_records(trained: Goodfit) -> None:
@@ -95,7 +96,9 @@ def test_the_second_signal_kills(goodfit: Goodfit) -> None:
     worker = next(record["pid"] for record in read(goodfit.run_dir()) if record["type"] == "started")
     os.kill(worker, signal.SIGSTOP)  # it cannot answer, so the first ^C has no effect yet
     process.send_signal(signal.SIGINT)
-    eventually(lambda: any((goodfit.run_dir() / "commands").iterdir()))
+    assert process.stderr is not None
+    while "once more kills" not in process.stderr.readline():
+        pass
     process.send_signal(signal.SIGINT)
     code, out, _ = finish(process)
     assert code == 130
