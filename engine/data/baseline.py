@@ -13,14 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.data.target import to_units
+from engine.parts.loss import USUAL_LOSS
 
 Array = npt.NDArray[Any]
-USUAL = {
-    "classification": "CrossEntropyLoss",
-    "binary": "BCEWithLogitsLoss",
-    "multilabel": "BCEWithLogitsLoss",
-    "regression": "MSELoss",
-}
 
 
 def baseline(goal: dict[str, Any], train: Array, y: Array, loss: Any = None) -> dict[str, float]:
@@ -37,7 +32,7 @@ def baseline(goal: dict[str, Any], train: Array, y: Array, loss: Any = None) -> 
         losses, metrics = _numbers(goal, train, y, loss)
     else:
         losses, metrics = _labels(goal["task"], train, y, loss)
-    name = USUAL[goal["task"]] if loss is None else type(loss).type_name()
+    name = USUAL_LOSS[goal["task"]] if loss is None else type(loss).type_name()
     if name in losses:
         losses["val_loss"] = losses[name]
     return {key: float(value) for key, value in (losses | metrics).items() if math.isfinite(value)}

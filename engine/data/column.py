@@ -25,7 +25,6 @@ MOST_LEVELS = 100
 """A text column with more distinct values than this is free text or an id: ignored unless it is declared a category."""
 
 Numbers = npt.NDArray[np.float64]
-Texts = Sequence[str | None]
 
 
 @dataclass(frozen=True)

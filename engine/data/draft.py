@@ -7,14 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.data.facts import Facts
+from engine.parts.loss import USUAL_LOSS
 from engine.recipe.scalars import write_flow, write_key
 
-LOSSES = {
-    "classification": "CrossEntropyLoss",
-    "binary": "BCEWithLogitsLoss",
-    "multilabel": "BCEWithLogitsLoss",
-    "regression": "MSELoss",
-}
 METRICS = {
     "classification": "Accuracy, F1Score",
     "binary": "Accuracy, AUROC",
@@ -46,7 +41,7 @@ class Draft:
         lines = [*self._head(name), f"task: {facts.task}{self._task_words()}", "seed: 0", *self._data(n), "model:"]
         lines += ["  layers:", *(f"    - {layer}" for layer in self._layers(n))]
         lines += [
-            f"loss: {LOSSES[facts.task]}",
+            f"loss: {USUAL_LOSS[facts.task]}",
             f"optimizer: {{type: AdamW, lr: {lr}, weight_decay: 1e-2}}",
             "scheduler: {type: CosineAnnealingLR} # down to 0 at the end of the run",
             "train:",

@@ -175,26 +175,21 @@ def auroc(found: torch.Tensor, targets: torch.Tensor) -> float:
         what="labels", members="targets.sum(dim=0)", prefix="multilabel", count="num_labels"
     ),
 }
-NAMES = {
-    "Accuracy": "accuracy",
-    "Precision": "precision",
-    "Recall": "recall",
-    "F1Score": "f1_score",
-    "AUROC": "auroc",
-    "ConfusionMatrix": "confusion_matrix",
-}
+OF_CLASSES = ("Accuracy", "Precision", "Recall", "F1Score", "AUROC", "ConfusionMatrix")
+OF_NUMBERS = ("R2Score", "MeanSquaredError", "MeanAbsoluteError")
+"""Metrics that can be written, of classes or labels and of a regression."""
 
 
 def _metric(script: Script, metric: Metric, facts: Facts) -> str:
     name = metric.type_name()
     if facts.task == "regression":
-        if name not in ("R2Score", "MeanSquaredError", "MeanAbsoluteError"):
+        if name not in OF_NUMBERS:
             raise UserError(f"{name} cannot be written as code", "choose a metric that comes with goodfit")
         script.use("from torchmetrics.functional import regression")
         squeeze = ".squeeze(-1)" if facts.outputs == 1 else ""
         text = f"float(regression.{metric.series()}(found{squeeze}, targets{squeeze}))"
         return f"{text} if len(targets) > 1 else math.nan" if name == "R2Score" else text
-    if name not in NAMES:
+    if name not in OF_CLASSES:
         raise UserError(f"{name} cannot be written as code", "choose a metric that comes with goodfit")
     script.use("from torchmetrics.functional import classification")
     prefix = {"classification": "multiclass", "binary": "binary", "multilabel": "multilabel"}[facts.task]
@@ -206,7 +201,7 @@ def _metric(script: Script, metric: Metric, facts: Facts) -> str:
         arguments += f", {'num_classes' if facts.task == 'classification' else 'num_labels'}={facts.outputs}"
         if name != "ConfusionMatrix":
             arguments += f', average="{"micro" if name == "Accuracy" else "macro"}"'
-    text = f"classification.{prefix}_{NAMES[name]}({arguments})"
+    text = f"classification.{prefix}_{metric.series()}({arguments})"
     return f"{text}.tolist()" if name == "ConfusionMatrix" else f"float({text})"
 
 

@@ -8,6 +8,14 @@ from pydantic import field_validator
 
 from engine.parts.part import Part, part, setting
 
+USUAL_LOSS: dict[str, str] = {
+    "classification": "CrossEntropyLoss",
+    "binary": "BCEWithLogitsLoss",
+    "multilabel": "BCEWithLogitsLoss",
+    "regression": "MSELoss",
+}
+"""The loss of a recipe that names none, by task."""
+
 
 class Loss(Part):
     """A loss over a batch: outputs of the network, targets, to one number (the mean over samples)."""

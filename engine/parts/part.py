@@ -7,7 +7,7 @@ documentation, the built object and the exported code all come from here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
@@ -158,6 +158,3 @@ class FieldInfo:
     """For a `part` or `layers`: the family whose names may stand here."""
     fields: tuple[FieldInfo, ...] = ()
     """For a `mapping` with fixed keys: its fields."""
-
-
-Factory = Callable[..., Any]

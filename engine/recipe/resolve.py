@@ -10,7 +10,7 @@ from engine.data.facts import Facts
 from engine.errors import UserError
 from engine.parts import catalog
 from engine.parts.layer import Layer
-from engine.parts.loss import Loss
+from engine.parts.loss import USUAL_LOSS, Loss
 from engine.parts.metric import Metric
 from engine.parts.part import Part, find
 from engine.parts.stack import bind
@@ -18,13 +18,6 @@ from engine.recipe.document import Document
 from engine.recipe.scalars import write_block, write_key
 from engine.recipe.schema import Recipe, Task
 from engine.recipe.validate import validate
-
-USUAL_LOSS: dict[str, str] = {
-    "classification": "CrossEntropyLoss",
-    "binary": "BCEWithLogitsLoss",
-    "multilabel": "BCEWithLogitsLoss",
-    "regression": "MSELoss",
-}
 
 
 def usual_loss(task: str) -> Loss:

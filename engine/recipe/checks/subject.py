@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.data.facts import Facts
-from engine.parts.loss import Loss
+from engine.parts.loss import USUAL_LOSS, Loss
 from engine.parts.metric import Metric
 from engine.parts.stack import Row
 from engine.recipe.document import Document, place
 from engine.recipe.edits import MISSING, Edit
 from engine.recipe.problem import Problem, Severity
-from engine.recipe.resolve import USUAL_LOSS, usual_metrics
+from engine.recipe.resolve import usual_metrics
 from engine.recipe.schema import Recipe
 from engine.recipe.values import same
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from engine.parts.loss import USUAL_LOSS
 from engine.parts.metric import Metric
 from engine.parts.optimizer import Adam, AdamW
 from engine.parts.part import find, names
 from engine.recipe.checks.subject import Subject
 from engine.recipe.edits import Edit
-from engine.recipe.resolve import USUAL_LOSS
 from engine.recipe.words import listed, nearest, suggestion
 
 RULES = (
