@@ -10,7 +10,7 @@ from engine.parts.metric import Metric
 from engine.parts.optimizer import Adam, AdamW
 from engine.parts.part import find, names
 from engine.recipe.checks.subject import Subject
-from engine.recipe.edits import Edit
+from engine.recipe.edits import Transaction
 from engine.recipe.words import listed, nearest, suggestion
 
 RULES = (
@@ -123,19 +123,29 @@ def _monitor(subject: Subject, path: str, monitor: str) -> None:
         message = f"{name} does not fit a {subject.task}, so there is no {monitor}"
         subject.error(path, message, f"watch {listed(['val_loss', *known], 'or')}", subject.set(path, "val_loss"))
     elif name:
-        written = subject.document.get("metrics")
-        listing = [*written, name] if isinstance(written, list) else [*(m.type_name() for m in metrics), name]
         message = f"no metric gives {monitor}"
-        add = (Edit("set", "metrics", listing),)
-        subject.error(path, message, f"add {name} to metrics", add, subject.set(path, "val_loss"))
+        subject.error(
+            path, message, f"add {name} to metrics", _with_metric(subject, name), subject.set(path, "val_loss")
+        )
     elif monitor.startswith("test_"):
         message = "the test part is not looked at while training"
         subject.error(path, message, "watch val_loss", subject.set(path, "val_" + monitor.removeprefix("test_")))
     else:
         valid = ["val_loss", *known, "train_loss"]
         close = f"val_{monitor}" if f"val_{monitor}" in all_metrics else nearest(monitor, valid)
-        fixes = [subject.set(path, close)] if close else []
-        subject.error(path, f"there is no series {monitor!r}", suggestion(close or monitor, valid, "series"), *fixes)
+        close = close or nearest(monitor, all_metrics)
+        hint, fixes = suggestion(close or monitor, valid, "series"), [subject.set(path, close)] if close else []
+        if close and close not in valid:
+            hint = f"did you mean {close}? Then add {all_metrics[close]} to metrics"
+            fixes = [subject.set(path, close) + _with_metric(subject, all_metrics[close])]
+        subject.error(path, f"there is no series {monitor!r}", hint, *fixes)
+
+
+def _with_metric(subject: Subject, name: str) -> Transaction:
+    """A fix: one more metric."""
+    written = subject.document.get("metrics")
+    held = written if isinstance(written, list) else [metric.type_name() for metric in subject.metrics or []]
+    return subject.set("metrics", [*held, name])
 
 
 def stopping(subject: Subject) -> None:
@@ -179,10 +189,18 @@ def device(subject: Subject) -> None:
     """A device that there could be."""
     train = subject.recipe.train
     if not DEVICE.fullmatch(train.device):
-        close = nearest(train.device, ["auto", "cpu", "cuda", "mps"])
+        close = "cuda" if "gpu" in train.device.lower() else nearest(train.device, ["auto", "cpu", "cuda", "mps"])
         fixes = [subject.set("train.device", close)] if close else []
         known = "auto, cpu, cuda, cuda:1 or mps"
         subject.error("train.device", f"there is no device {train.device!r}", f"one of {known}", *fixes)
+
+
+def executor(subject: Subject) -> None:
+    """An executor that this version has."""
+    wanted = subject.recipe.train.executor
+    if wanted not in ("auto", "autograd"):
+        fix = subject.set("train.executor", "auto")
+        subject.error("train.executor", f"this version has no {wanted} executor", "auto picks one", fix)
 
 
 def budget(subject: Subject) -> None:
@@ -220,6 +238,7 @@ CHECKS: tuple[Callable[[Subject], None], ...] = (
     clipping,
     learning_rate,
     device,
+    executor,
     budget,
     range_test,
     silenced_rules,

@@ -125,6 +125,8 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], str, str]] = [
     (E, {"train.early_stopping.monitor": "val_auroc"}, {}, "train.early_stopping.monitor", "no metric gives"),
     (E, {"train.early_stopping.monitor": "val_acuracy"}, {}, "train.early_stopping.monitor", "no series"),
     (E, {"train.early_stopping.monitor": "accuracy"}, {}, "train.early_stopping.monitor", "no series"),
+    (E, {"train.early_stopping.monitor": "val_auc"}, {}, "train.early_stopping.monitor", "no series"),
+    (E, {"train.early_stopping.monitor": "val_prec"}, {}, "train.early_stopping.monitor", "no series"),
     (E, {"train.early_stopping.monitor": "test_loss"}, {}, "train.early_stopping.monitor", "not looked at"),
     (E, {"train.early_stopping.monitor": "val_r2_score"}, {}, "train.early_stopping.monitor", "does not fit"),
     (
@@ -149,6 +151,7 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], str, str]] = [
     (W, {"optimizer": {"type": "Adam", "lr": 0.5}}, {}, "optimizer.lr", "very high"),
     (W, {"optimizer.lr": 20}, {}, "optimizer.lr", "very high"),
     (E, {"train.device": "gpu"}, {}, "train.device", "no device"),
+    (E, {"train.executor": "graph"}, {}, "train.executor", "no graph executor"),
     (E, {"train.checkpoints.budget": "lots"}, {}, "train.checkpoints.budget", "no amount"),
     (E, {"find_lr": {"start": 1.0, "end": 0.1}}, {}, "find_lr", "above it"),
     (E, {"findings.ignore": ["overfiting"]}, {}, "findings.ignore.0", "no rule"),
@@ -315,3 +318,14 @@ def test_checking_does_not_load_torch() -> None:
     code = "import sys, engine.recipe.check, engine.recipe.json_schema; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_fixes_lead_to_what_was_meant() -> None:
+    (problem,) = look({"train.device": "GPU:0"}).problems
+    assert problem.fixes == ((Edit("set", "train.device", "cuda"),),)
+    changes = {"train.early_stopping.monitor": "val_auc"}
+    (problem,) = look(changes).errors
+    assert "AUROC" in problem.hint
+    mended = document(changes)
+    mended.apply(problem.fixes[0])
+    assert check(mended, Facts(**FACTS)).errors == []
