@@ -10,7 +10,21 @@ VALUED = ("--runs", "--data-root", "--parts")
 
 def main() -> None:
     """`goodfit ...`: a verb where the first word is one, else the workbench."""
+    open_closed_streams()
     sys.exit(start(sys.argv[1:]))
+
+
+def open_closed_streams() -> None:
+    """Where we were started without stdin, stdout or stderr, put nothing in their place.
+
+    Else the next file that is opened, such as a run's lock, would be taken for the stream.
+    """
+    for fd, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number: this one
+            setattr(sys, name, open(fd, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
 
 
 def start(argv: list[str]) -> int:

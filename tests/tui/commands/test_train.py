@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 
 import pytest
 
@@ -13,7 +14,7 @@ from engine.runs.journal import read
 from engine.runs.json_schema import check_record
 from engine.runs.lock import probe
 from engine.runs.summary import launch_options, state_of
-from tests.tui.commands.goodfit import Goodfit, eventually, kinds, objects
+from tests.tui.commands.goodfit import MAIN, Goodfit, eventually, kinds, objects
 from tui.commands.attach import train_to_the_end
 from tui.commands.follow import Outcome
 from tui.commands.requirements import judge, read_requirements
@@ -181,3 +182,13 @@ def test_findings_that_stay_open_fail_a_run() -> None:
     assert not judge(outcome.finished, outcome.findings.values(), [], "error")
     outcome.note({"type": "resumed", "from_step": 20})
     assert outcome.findings == {} and outcome.finished is None
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_harm_no_run(goodfit: Goodfit, closed: str) -> None:
+    shell = f"{sys.executable} -P -c '{MAIN}' train iris.yaml --set train.epochs=1 {closed}"
+    done = subprocess.run(
+        ["sh", "-c", shell], cwd=goodfit.folder, env={**os.environ, **goodfit.env}, capture_output=True, check=False
+    )
+    assert done.returncode == 0
+    assert read(goodfit.run_dir())[-1]["reason"] == "completed"
