@@ -25,8 +25,9 @@ from textual.widgets import ContentSwitcher, Input, TextArea
 
 from engine.errors import UserError
 from engine.runs.directory import list_runs, runs_root
+from tui.charts.frame import frame_of, narrow_updates
 from tui.clean import clean_block
-from tui.keymap import ACTIONS, BY_ID, available, chords, letter_key
+from tui.keymap import ACTIONS, BY_ID, available, chords, letter_key, needs
 from tui.options import Options
 from tui.panels.explorer import Explorer
 from tui.views.live import LiveView
@@ -36,7 +37,7 @@ from tui.workbench import files, status
 from tui.workbench.activity_bar import ActivityBar
 from tui.workbench.bar import Bar
 from tui.workbench.bottom_panel import BottomPanel
-from tui.workbench.context import Reveal
+from tui.workbench.context import HistoryChanged, Reveal
 from tui.workbench.dialogs import Chord
 from tui.workbench.facts import Answer, read_facts
 from tui.workbench.line_filter import CleanFilter
@@ -49,6 +50,8 @@ from tui.workbench.type_ahead import KeyDone, TypeAhead
 T = TypeVar("T")
 POLL = 0.1
 """Seconds between two looks at the journals of open runs."""
+BARS = 0.25
+"""Seconds between two changes of figures in the bars while a run goes on."""
 FILES_EVERY = 10
 """Looks at journals between two looks at open recipes' files."""
 NARROW = 100
@@ -86,6 +89,7 @@ class Workbench(App[int], inherit_bindings=False):
         self._seen: dict[str, int] = {}
         """By tab: the version that its view was told."""
         self._ticks = 0
+        self._bars_due = False
         self._type_ahead = TypeAhead(self, super().on_event)
         self._filters.append(CleanFilter())
         self.register_theme(DARK)
@@ -112,6 +116,8 @@ class Workbench(App[int], inherit_bindings=False):
 
     async def on_mount(self) -> None:
         """Open what was asked for, and start the clock."""
+        narrow_updates()
+        self.app_resume_signal.subscribe(self, lambda _: self.redraw())
         self.side_bar.set_class(self.size.width < NARROW, "-hidden")
         self.bottom_panel.set_class(self.size.height < 28, "-hidden")
         self.set_interval(POLL, self._tick)
@@ -121,6 +127,7 @@ class Workbench(App[int], inherit_bindings=False):
                 self.side_bar.focus_room()
         else:
             self.do("file.open_path", self._path)
+        self._type_ahead.begin()
 
     @property
     def side_bar(self) -> SideBar:
@@ -183,6 +190,7 @@ class Workbench(App[int], inherit_bindings=False):
 
     def update_bars(self) -> None:
         """Say how it stands, in every bar. Costs nothing where nothing changed."""
+        self._bars_due = False
         if not self.is_running or not self.screen_stack:
             return
         tab = self.session.active
@@ -219,7 +227,16 @@ class Workbench(App[int], inherit_bindings=False):
                     view.post_message(message())
                     self._seen[tab.id] = tab.version
             self.screen_stack[0].query_one(SideBar).deliver(tab, [message() for message in messages])
-        self.update_bars()
+        if all(message is HistoryChanged for message in messages):
+            self._update_bars_soon()
+        else:
+            self.update_bars()
+
+    def _update_bars_soon(self) -> None:
+        """Figures in the bars follow a run at a pace at which they can be read."""
+        if not self._bars_due:
+            self._bars_due = True
+            self.set_timer(BARS, self.update_bars)
 
     def say(self, message: str, severity: str = "information") -> None:
         """A notification, kept in Output."""
@@ -299,7 +316,7 @@ class Workbench(App[int], inherit_bindings=False):
         action = BY_ID.get(id)
         tab = self.session.active
         if action is not None and not available(action, tab.kind if tab else None):
-            self.say(f"{action.title}: that needs a {action.where} in front.", "warning")
+            self.say(f"{action.title}: that needs a {needs(action)} in front.", "warning")
             return
         self.flush()
         function = getattr(importlib.import_module(f"tui.workbench.actions.{group}"), verb)
@@ -341,6 +358,11 @@ class Workbench(App[int], inherit_bindings=False):
     async def in_thread(self, work: Callable[[], T]) -> T:
         """Do something that may wait (for a worker, for a disk) without holding up the screen."""
         return await asyncio.to_thread(work)
+
+    def redraw(self) -> None:
+        """Write every cell again: something else may have written to the terminal."""
+        frame_of(self.console).forget()
+        self.refresh(layout=True)
 
     def flush(self) -> None:
         """What was typed and not told yet becomes part of the document."""
@@ -389,7 +411,8 @@ class Workbench(App[int], inherit_bindings=False):
         self.update_bars()
 
     def on_resize(self) -> None:
-        """The tab bar shows as many tabs as fit."""
+        """The tab bar shows as many tabs as fit; nobody knows what the terminal made of what stood there."""
+        frame_of(self.console).forget()
         self.call_after_refresh(self.update_bars)
 
 

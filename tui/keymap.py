@@ -11,7 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Place = Literal["anywhere", "recipe", "run", "replay"]
+from textual.binding import Binding, BindingType
+
+Place = Literal["anywhere", "recipe", "run", "replay", "curves"]
+"""`curves`: a run or a replay."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,10 @@ ACTIONS: tuple[Action, ...] = (
     Action("run.faster", "Replay: twice the speed", ">", ("ctrl+right_square_bracket",), "replay", hint="faster"),
     Action("run.slower", "Replay: half the speed", "<", ("ctrl+backslash",), "replay", hint="slower"),
     Action("run.to_end", "Replay: go to the end", "$", ("ctrl+end",), "replay", hint="end"),
+    # The curves
+    Action("curves.log", "Curves: log or linear scale", "l", ("alt+l",), "curves"),
+    Action("curves.axis", "Curves: by epoch, step or time", "h", ("alt+h",), "curves"),
+    Action("curves.series", "Curves: show another series", "m", ("alt+n",), "curves"),
     # The recipe
     Action("recipe.fix", "Fix the problem", "f", ("f4", "ctrl+full_stop"), "recipe", hint="fix"),
     Action("recipe.next_problem", "Go to the next problem", "e", ("f8",), "recipe"),
@@ -96,6 +103,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("view.side_bar", "Show or hide the side bar", "b", ("ctrl+b",)),
     Action("view.panel", "Show or hide the bottom panel", "j", ("ctrl+j",)),
     Action("view.theme", "Switch theme: dark or light", "T", ("f2",)),
+    Action("view.redraw", "Draw the screen anew", "R", ("ctrl+r",)),
     Action("view.palette", "Show all commands", ":", ("f1", "ctrl+shift+p"), hint="commands"),
     Action("view.keys", "Show all keys", "?", ("f3",), hint="keys"),
     Action("view.quit", "Quit (runs go on)", "q", ("ctrl+q",)),
@@ -106,7 +114,86 @@ BY_ID = {action.id: action for action in ACTIONS}
 
 def available(action: Action, place: Place | None) -> bool:
     """Whether an action makes sense on a tab of kind `place` (None: no tab). A replay is a run that nobody steers."""
-    return action.where == "anywhere" or action.where == place
+    return action.where in ("anywhere", place) or (action.where == "curves" and place in ("run", "replay"))
+
+
+def needs(action: Action) -> str:
+    """The kind of tab that an action needs, for a person."""
+    return "run" if action.where == "curves" else action.where
+
+
+@dataclass(frozen=True)
+class Local:
+    """A key that counts where the focus is: in a list of layers, in a field, on a chart."""
+
+    where: str
+    """The kind of widget, a key of `WHERE`."""
+    keys: str
+    """Names of keys as Textual has them, with commas."""
+    action: str
+    """The widget's action."""
+    title: str = ""
+    """What the help screen says; "" for a variant of the one before."""
+    shown: str = ""
+    """How the help screen writes the keys."""
+
+
+WHERE = {
+    "panel": "In a room of the side bar",
+    "layers": "In a list of layers or augmentations",
+    "columns": "In the list of columns",
+    "field": "In a field",
+    "choice": "On a choice of words",
+    "chart": "On a chart",
+    "log": "In Output and Events",
+    "editor": "In the recipe's text",
+}
+"""The kinds of widgets with keys of their own, and what the help screen calls them."""
+
+LOCALS: tuple[Local, ...] = (
+    Local("panel", "down", "app.focus_next", "The next setting", "↓"),
+    Local("panel", "up", "app.focus_previous", "The setting before", "↑"),
+    Local("layers", "plus,insert", "add", "Add one below the cursor", "+"),
+    Local("layers", "i", "add_inside", "Add one inside a Residual", "i"),
+    Local("layers", "d,delete,backspace", "delete", "Delete it", "d"),
+    Local("layers", "D", "copy", "Copy it", "D"),
+    Local("layers", "K,alt+up", "move(-1)", "Move it up", "K"),
+    Local("layers", "J,alt+down", "move(1)", "Move it down", "J"),
+    Local("columns", "d,delete,backspace", "automatic", "Leave the type to the reader", "d"),
+    Local("field", "up", "step(1)", "A larger number", "↑"),
+    Local("field", "down", "step(-1)", "A smaller number", "↓"),
+    Local("field", "escape", "restore", "Take back what is not applied", "esc"),
+    Local("choice", "left", "step(-1)", "The word before", "←"),
+    Local("choice", "right", "step(1)", "The next word", "→"),
+    Local("choice", "enter", "enter", "Apply it", "enter"),
+    Local("choice", "space", "open", "List all words", "space"),
+    Local("choice", "escape", "restore"),
+    Local("choice", "backspace,delete", "clear", "Leave it out of the recipe", "del"),
+    Local("chart", "left", "cursor(-1)", "Read values: to the left", "←"),
+    Local("chart", "right", "cursor(1)", "Read values: to the right", "→"),
+    Local("chart", "shift+left", "cursor(-10)"),
+    Local("chart", "shift+right", "cursor(10)"),
+    Local("chart", "home", "cursor(-100000)"),
+    Local("chart", "end", "cursor(100000)"),
+    Local("chart", "escape", "hide_cursor", "No values", "esc"),
+    Local("log", "up", "scroll(-1)", "One line up; the end is not followed there", "↑"),
+    Local("log", "down", "scroll(1)", "One line down", "↓"),
+    Local("log", "pageup", "page(-1)", "A page up", "PgUp"),
+    Local("log", "pagedown", "page(1)", "A page down", "PgDn"),
+    Local("log", "home", "scroll(-100000)", "The first line", "Home"),
+    Local("log", "end", "scroll(100000)", "The end, and follow it", "End"),
+    Local("editor", "enter", "write", "Edit the text", "enter"),
+)
+"""Keys of single widgets, which make their bindings from here."""
+
+
+def bindings(where: str) -> list[BindingType]:
+    """The bindings of one kind of widget."""
+    return [
+        Binding(local.keys, local.action, local.title or local.action, show=False)
+        for local in LOCALS
+        if local.where == where
+    ]
 
 
 def chords() -> dict[str, dict[str, Action]]:

@@ -74,8 +74,12 @@ def main() -> int:
 
 
 def divert_errors(log: str) -> None:
-    """Let the screen keep the terminal, and send whatever prints to standard error to the log."""
-    screen = os.dup(2)
+    """Send whatever prints to standard error to the log, and let the screen be drawn on standard output.
+
+    Textual draws on standard error, which the person may have sent to a file; standard output is the terminal, else
+    there is no workbench.
+    """
+    screen = os.dup(1)
     file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(file, 2)
     os.close(file)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import importlib
 import inspect
+from pathlib import Path
 from typing import get_args
 
 import pytest
 from textual import events
 from textual._xterm_parser import XTermParser
 
-from tui.keymap import ACTIONS, Place, available, chords, letter_key, lookup, show_key
+from tui import keymap
+from tui.keymap import ACTIONS, LOCALS, WHERE, Place, available, chords, letter_key, lookup, show_key
 
 PLACES: tuple[Place, ...] = get_args(Place)[1:]
 
@@ -167,3 +169,26 @@ def test_keys_in_words() -> None:
     assert show_key("shift+f5") == "⇧F5"
     assert show_key("ctrl+pagedown") == "^PgDn"
     assert show_key("alt+m") == "alt+m"
+
+
+def test_no_widget_of_ours_has_keys_beside_the_table() -> None:
+    """Bindings are written in the table, but for what closes or steers a dialogue."""
+    dialogues = {"picker.py", "help.py", "dialogs.py"}
+    for file in Path(keymap.__file__).parent.rglob("*.py"):
+        if file.name not in {"keymap.py", "app.py", *dialogues}:
+            assert "Binding(" not in file.read_text().replace("[Binding]", ""), file
+
+
+def test_every_key_of_a_widget_is_told() -> None:
+    assert {local.where for local in LOCALS} == set(WHERE)
+    for local in LOCALS:
+        same = [other for other in LOCALS if other.where == local.where and set(other.keys.split(","))
+                & set(local.keys.split(","))]  # fmt: skip
+        assert same == [local]
+        assert bool(local.title) == bool(local.shown)
+
+
+def test_keys_of_widgets_do_not_take_letters_that_count_everywhere() -> None:
+    letters = {letter_key(action.letter) for action in ACTIONS if action.where == "anywhere"}
+    for local in LOCALS:
+        assert not letters & set(local.keys.split(",")), local

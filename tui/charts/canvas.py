@@ -8,8 +8,8 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
+from tui.charts.frame import narrow_updates
 from tui.charts.grid import Grid, changes
-from tui.charts.narrow import narrow_updates
 
 
 class Canvas(Widget):

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import ClassVar
 
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 
 from tui.charts.canvas import Canvas
 from tui.charts.grid import Grid
 from tui.charts.picture import GUTTER, Picture
 from tui.charts.scale import Scale
+from tui.keymap import bindings
 
 
 class LineChart(Canvas, can_focus=True):
@@ -51,15 +52,7 @@ class LineChart(Canvas, can_focus=True):
         &:focus > .chart--cursor { color: $accent; }
     }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", "cursor(-1)", "value left", show=False),
-        Binding("right", "cursor(1)", "value right", show=False),
-        Binding("shift+left", "cursor(-10)", show=False),
-        Binding("shift+right", "cursor(10)", show=False),
-        Binding("home", "cursor(-100000)", show=False),
-        Binding("end", "cursor(100000)", show=False),
-        Binding("escape", "hide_cursor", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("chart")
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)

@@ -8,11 +8,12 @@ from typing import Any, ClassVar
 from rich.text import Text
 from textual import events
 from textual.actions import SkipAction
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.message import Message
 from textual.widget import Widget
 
 from tui.clean import clean
+from tui.keymap import bindings
 
 
 class Choice(Widget, can_focus=True):
@@ -30,14 +31,7 @@ class Choice(Widget, can_focus=True):
         &:focus { background: $boost; }
     }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", "step(-1)", "previous", show=False),
-        Binding("right", "step(1)", "next", show=False),
-        Binding("enter", "enter", "apply", show=False),
-        Binding("space", "open", "all", show=False),
-        Binding("escape", "restore", "restore", show=False),
-        Binding("backspace,delete", "clear", "leave out", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("choice")
 
     class Changed(Message):
         """Another word is shown; nothing is applied yet."""

@@ -12,10 +12,9 @@ from typing import Any, ClassVar
 from textual import on
 from textual.actions import SkipAction
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.binding import BindingType
 from textual.message import Message
-from textual.widgets import Input, Label, Static
+from textual.widgets import Input, Static
 
 from engine.errors import UserError
 from engine.parts.part import FieldInfo
@@ -23,18 +22,16 @@ from engine.recipe.edits import MISSING, Edit
 from engine.recipe.paths import parent
 from tui.clean import clean
 from tui.forms.choice import Choice
+from tui.forms.labelled import Labelled
 from tui.forms.values import default_words, parse, show, step
+from tui.keymap import bindings
 from tui.workbench.context import Context
 
 
 class Line(Input):
     """A text line that gives Escape and the arrows to its field."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "step(1)", "larger", show=False),
-        Binding("down", "step(-1)", "smaller", show=False),
-        Binding("escape", "restore", "restore", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("field")
     DEFAULT_CSS = """
     Line, Line.-textual-compact { background: transparent; width: 1fr; }
     Line:focus { background: $boost; background-tint: transparent; }
@@ -63,16 +60,10 @@ class Line(Input):
         self.post_message(self.Restored())
 
 
-class Field(Vertical):
+class Field(Labelled):
     """A field bound both ways to the value at `path`."""
 
     DEFAULT_CSS = """
-    Field { height: auto; }
-    Field .field--row { height: 1; }
-    Field .field--name { width: 16; height: 1; color: $text-muted; }
-    Field:focus-within .field--name { color: $foreground; }
-    Field.-pending .field--name { color: $accent; }
-    Field .field--note { width: auto; height: 1; color: $text-disabled; margin-left: 1; }
     Field .field--message { height: auto; color: $error; padding-left: 2; display: none; }
     Field.-said .field--message { display: block; }
     Field.-said.-warning .field--message { color: $warning; }
@@ -80,13 +71,12 @@ class Field(Vertical):
     """
 
     def __init__(self, context: Context, path: str, info: FieldInfo, *, label: str = "", under: str = "") -> None:
-        super().__init__()
+        super().__init__(label or info.name)
         self._under = under
         """Type of the part that the field belongs to, to be written out where the recipe leaves the part out."""
         self.context = context
         self.path = path
         self.info = info
-        self.label = label or info.name
         self._shown = ""
         """The document's value as last shown."""
         self._said = ""
@@ -100,12 +90,8 @@ class Field(Vertical):
             self.control = Choice(self._options, default_words(info))
         else:
             self.control = Line(placeholder=default_words(info), compact=True, disabled=info.kind == "layers")
-        self._note = self._new_note()
+        self.control.add_class("row--control")
         self._message = Static("", markup=False, classes="field--message")
-
-    @staticmethod
-    def _new_note() -> Label:
-        return Label("", markup=False, classes="field--note")
 
     def _choices(self) -> list[Any]:
         if self.info.kind == "boolean":
@@ -120,10 +106,8 @@ class Field(Vertical):
         return self.info.kind in ("boolean", "choice")
 
     def compose(self) -> ComposeResult:
-        """Name and control; a note and a message join when there is something to say."""
-        with Horizontal(classes="field--row"):
-            yield Label(self.label, markup=False, classes="field--name")
-            yield self.control
+        """The control; a message joins when there is something to say."""
+        yield self.control
 
     def on_mount(self) -> None:
         """Show the document's value."""
@@ -188,16 +172,12 @@ class Field(Vertical):
         disabled = bool(why) or self.info.kind == "layers"
         if self.control.disabled != disabled:
             self.control.disabled = disabled
-        if bool(why) != self._note.is_attached:
-            if why:
-                self._note.update(note_of(why))
-                self.query(".field--row").first().mount(self._note)
-            else:
-                self._note.remove()
-                self._note = self._new_note()
+        self.set_note(note_of(why) if why else "")
 
     def _mark(self) -> None:
-        self.set_class(self.pending, "-pending")
+        if self.pending != self.has_class("-pending"):
+            self.set_class(self.pending, "-pending")
+            self.repaint_name()
         message, severity = self._said, "error"
         if not message and not self.pending and self.context.checked is not None:
             for problem in self.context.checked.problems:

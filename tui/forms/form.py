@@ -11,9 +11,9 @@ from typing import Any
 
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
+from textual.containers import Vertical
 from textual.widget import Widget
-from textual.widgets import Label, Static
+from textual.widgets import Static
 
 from engine.errors import UserError
 from engine.parts import catalog
@@ -24,6 +24,7 @@ from engine.recipe.retype import change_type
 from tui.clean import clean
 from tui.forms.choice import Choice
 from tui.forms.field import Field, note_of
+from tui.forms.labelled import Labelled
 from tui.forms.starting import starting_part, starting_section, starting_value
 from tui.forms.values import bounds_words
 from tui.workbench.context import Context
@@ -32,7 +33,7 @@ NONE = "none"
 _LAST = ("init", "name", "warmup")
 
 
-class Form(Vertical):
+class Form(Labelled):
     """The fields at `path`, bound both ways.
 
     `family`: a part of that family stands there. `fields`: a section with those fields does. `optional`: it may be
@@ -41,18 +42,12 @@ class Form(Vertical):
     """
 
     DEFAULT_CSS = """
-    Form { height: auto; }
-    Form .form--type { height: 1; }
-    Form .form--name { width: 16; height: 1; color: $text-muted; }
-    Form .form--note { width: auto; height: 1; color: $text-disabled; margin-left: 1; }
-    Form .form--type:focus-within .form--name { color: $foreground; }
-    Form .form--type.-pending .form--name { color: $accent; }
-    Form .form--message { height: auto; color: $error; padding-left: 2; display: none; }
-    Form .form--message.-said { display: block; }
+    Form .form--message { height: auto; color: $error; padding-left: 2; }
     Form .form--message.-warning { color: $warning; }
     Form .form--body { height: auto; }
+    Form.-titled > .form--body { margin-top: 1; }
     Form Form .form--body { padding-left: 2; }
-    Form Form .form--body .field--name { width: 14; }
+    Form Form .form--body .row--control { margin-left: 14; }
     """
 
     def __init__(
@@ -71,15 +66,17 @@ class Form(Vertical):
         titled: bool = False,
         help: str = "",
     ) -> None:
-        super().__init__()
-        self.titled = titled
+        headed = bool(family) or optional
+        super().__init__(label if headed or titled else "")
+        self.set_class(titled and not headed, "-titled")
         self.help_words = help
         self.context = context
         self.path = path
         self.family = family
         self.optional = optional
         self.default = default
-        self.label = label
+        self.name_ = label
+        """The field's name, shown or not."""
         self.live = live
         self._section = list(fields)
         self._skip = skip
@@ -94,8 +91,8 @@ class Form(Vertical):
             self._options.insert(0, (NONE, default if family else "off"))
         # Kept by name: a form may be taken away again while it is being put in place.
         self.choice = Choice(self._options, default if family else "off")
+        self.choice.add_class("row--control")
         self.body = Vertical(classes="form--body")
-        self._note = Label("", markup=False, classes="form--note")
         self._message = Static("", markup=False, classes="form--message")
 
     @property
@@ -106,13 +103,7 @@ class Form(Vertical):
     def compose(self) -> ComposeResult:
         """Type or switch, its message, the fields."""
         if self.headed:
-            with Horizontal(classes="form--type") as self._row:
-                yield Label(self.label, markup=False, classes="form--name")
-                yield self.choice
-                yield self._note
-            yield self._message
-        elif self.titled:
-            yield Label(self.label, markup=False, classes="form--name")
+            yield self.choice
         self._type = self._present_type()
         with self.body:
             yield from self._widgets()
@@ -186,7 +177,7 @@ class Form(Vertical):
     def fields(self) -> dict[str, Widget]:
         """The form's own rows by field name: fields, and forms of what is inside."""
         return {
-            row.info.name if isinstance(row, Field) else row.label: row
+            row.info.name if isinstance(row, Field) else row.name_: row
             for row in self.body.children
             if isinstance(row, Field | Form)
         }
@@ -219,9 +210,7 @@ class Form(Vertical):
         why = self.context.locked(self.live)
         if choice.disabled != bool(why):
             choice.disabled = bool(why)
-        note = note_of(why) if why else ""
-        if str(self._note.content) != note:
-            self._note.update(note)
+        self.set_note(note_of(why) if why else "")
         self._say("")
 
     def _say(self, said: str) -> None:
@@ -233,14 +222,22 @@ class Form(Vertical):
                     message, severity = problem.message, problem.severity
                     break
         static = self._message
+        if bool(message) != static.is_attached:
+            if message:
+                self.mount(static, after=self.choice)
+            else:
+                static.remove()
+                static = self._message = Static("", markup=False, classes="form--message")
         if str(static.content) != clean(message):
             static.update(clean(message))
-        static.set_class(bool(message), "-said")
         static.set_class(severity != "error", "-warning")
 
     def _mark_pending(self, choice: Choice) -> None:
         shown = choice.word if choice.index is not None and choice.value != NONE else None
-        self._row.set_class(shown != self._type, "-pending")
+        pending = shown != self._type
+        if pending != self.has_class("-pending"):
+            self.set_class(pending, "-pending")
+            self.repaint_name()
 
     def _own(self, choice: Choice) -> bool:
         return choice is self.choice

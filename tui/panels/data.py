@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import Binding
+from textual.binding import BindingType
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
@@ -18,6 +20,7 @@ from engine.recipe.schema import Data
 from tui.charts.scale import number
 from tui.clean import clean
 from tui.forms.form import FieldHelp, Form
+from tui.keymap import bindings
 from tui.panels.model import shape_words
 from tui.panels.panel import Heading, Panel, Scroll, put
 from tui.workbench.context import Context
@@ -31,7 +34,7 @@ MOST = 200
 class Features(OptionList):
     """The columns of the source. Enter chooses a column's type."""
 
-    BINDINGS = [Binding("d,delete,backspace", "automatic", "automatic", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("columns")
     DEFAULT_CSS = """
     Features { height: auto; border: none; padding: 0; background: transparent; }
     Features:focus { border: none; background-tint: transparent; }

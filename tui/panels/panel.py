@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import ClassVar
 
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.widget import Widget
 from textual.widgets import Static
 
 from tui.forms.field import Field
 from tui.forms.form import FieldHelp, Form
+from tui.keymap import bindings
 from tui.workbench.context import Context, DocumentChanged, FactsChanged, HistoryChanged, Reveal
 
 LOW = 18
@@ -47,10 +48,7 @@ class Panel(Vertical):
     Panel .panel--note { height: auto; color: $text-muted; }
     Panel.-low FieldHelp { display: none; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down", "app.focus_next", show=False),
-        Binding("up", "app.focus_previous", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("panel")
 
     def __init__(self, context: Context, *, id: str | None = None) -> None:
         super().__init__(id=id)

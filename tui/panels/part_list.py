@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from rich.text import Text
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.message import Message
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
@@ -18,6 +18,7 @@ from engine.recipe.edits import Edit
 from engine.recipe.paths import child, join, split
 from tui.forms.starting import starting_part
 from tui.forms.values import show
+from tui.keymap import bindings
 from tui.workbench.context import Context
 
 
@@ -50,14 +51,7 @@ def items(value: Any, path: str, depth: int = 0) -> list[Item]:
 class PartList(OptionList):
     """The parts at `path`, with a cursor."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("plus,insert", "add", "add", show=False),
-        Binding("i", "add_inside", "add inside", show=False),
-        Binding("d,delete,backspace", "delete", "delete", show=False),
-        Binding("D", "copy", "copy", show=False),
-        Binding("K,alt+up", "move(-1)", "move up", show=False),
-        Binding("J,alt+down", "move(1)", "move down", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("layers")
     DEFAULT_CSS = """
     PartList { height: auto; border: none; padding: 0; background: transparent; scrollbar-size-vertical: 1; }
     PartList:focus { border: none; background-tint: transparent; }

@@ -6,11 +6,8 @@ history whenever the workbench says that it changed; nothing changed, nothing is
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widgets import Static
 
@@ -20,7 +17,7 @@ from tui.views.state import log_tail, words
 from tui.views.tiles import Tiles
 from tui.workbench.context import Context, DocumentChanged, HistoryChanged
 
-TWO_CHARTS = 20
+TWO_CHARTS = 24
 """From this height on a second chart has room."""
 LOW = 13
 """Below this height the tiles stand in one line."""
@@ -41,11 +38,6 @@ class LiveView(Vertical):
     LiveView #other { height: 2fr; margin-top: 1; }
     LiveView #loss { height: 3fr; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("l", "log", "log y", show=False),
-        Binding("h", "axis", "epoch, step, time", show=False),
-        Binding("m", "series", "next series", show=False),
-    ]
 
     def __init__(self, context: Context, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -110,17 +102,17 @@ class LiveView(Vertical):
             name = names[self.turn % len(names)]
             other.show(curves.other_picture(history, name, self.axis, self.log_scale and name == "lr"))
 
-    def action_log(self) -> None:
+    def next_scale(self) -> None:
         """Log or linear y."""
         self.log_scale = not self.log_scale
         self.update_view()
 
-    def action_axis(self) -> None:
+    def next_axis(self) -> None:
         """The next x axis."""
         self.axis = curves.ORDER[(curves.ORDER.index(self.axis) + 1) % len(curves.ORDER)]
         self.update_view()
 
-    def action_series(self) -> None:
+    def next_series(self) -> None:
         """The next series."""
         self.turn += 1
         self.update_view()

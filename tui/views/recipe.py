@@ -16,7 +16,7 @@ from rich.style import Style
 from rich.text import Text
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.document._document import Document as TextDocument
 from textual.message import Message
@@ -26,6 +26,7 @@ from textual.widgets import TextArea
 from textual.widgets.text_area import TextAreaTheme
 
 from engine.recipe.problem import Problem
+from tui.keymap import bindings
 from tui.views.yaml_style import tokens
 from tui.workbench.context import Context, Reveal
 
@@ -74,7 +75,7 @@ class RecipeEditor(TextArea):
         *(f"yaml--{kind}" for kind in ("key", "part", "number", "word", "text", "comment", "sign")),
         *(f"problem--{severity}" for severity in ("error", "warning", "info")),
     }
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "write", "edit the text", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("editor")
     MARKS: ClassVar[dict[str, str]] = {"error": "✗", "warning": "!", "info": "i"}
 
     class ModeChanged(Message):

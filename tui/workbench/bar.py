@@ -1,15 +1,15 @@
-"""A bar: one line (or column) of labelled cells that can be clicked. No layout, repainted only when it changed."""
+"""A bar: one line of labelled cells that can be clicked. No layout, and only the cells that changed are written."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rich.segment import Segment
-from rich.style import Style
+from rich.cells import cell_len
 from textual import events
 from textual.message import Message
-from textual.strip import Strip
-from textual.widget import Widget
+
+from tui.charts.canvas import Canvas
+from tui.charts.grid import Grid
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Cell:
     """What a click means: sent with `Bar.Chosen`."""
 
 
-class Bar(Widget):
+class Bar(Canvas):
     """A row of cells at the left and one at the right; where there is no room for both, the right one loses its end."""
 
     DEFAULT_CSS = """
@@ -78,12 +78,10 @@ class Bar(Widget):
         cells = tuple(left), tuple(right or ())
         if cells != (self._left, self._right):
             self._left, self._right = cells
-            self.refresh()
+            self.repaint()
 
     def _placed(self) -> list[tuple[int, Cell]]:
         """Cells with the column each begins at, as many as fit."""
-        from rich.cells import cell_len
-
         placed = []
         x = 0
         for cell in self._left:
@@ -100,26 +98,14 @@ class Bar(Widget):
             x += cell_len(cell.text)
         return placed
 
-    def render_line(self, y: int) -> Strip:
-        """Textual's line API: the bar's one line."""
-        ground = self.rich_style
-        if y != 0:
-            return Strip.blank(self.size.width, ground)
-        strips = []
-        x = 0
+    def paint(self, grid: Grid) -> None:
+        """The cells, with the bar's ground between them."""
+        grid.put(0, 0, " " * grid.width, "bar--plain")
         for start, cell in self._placed():
-            if start > x:
-                strips.append(Strip([Segment(" " * (start - x), ground)]))
-            piece = Strip([Segment(cell.text, self._style(cell.tone))])
-            strips.append(piece)
-            x = start + piece.cell_length
-        return Strip.join(strips).adjust_cell_length(self.size.width, ground)
-
-    def _style(self, tone: str) -> Style:
-        return self.rich_style + self.get_component_rich_style(f"bar--{tone}", partial=True)
+            grid.put(start, 0, cell.text, f"bar--{cell.tone}")
 
     def on_click(self, event: events.Click) -> None:
         """Send what the clicked cell does."""
         for start, cell in self._placed():
-            if cell.does and start <= event.x < start + len(cell.text):
+            if cell.does and start <= event.x < start + cell_len(cell.text):
                 self.post_message(self.Chosen(self, cell.does))

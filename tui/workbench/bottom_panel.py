@@ -6,12 +6,13 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.message import Message
-from textual.widgets import ContentSwitcher, OptionList, RichLog
+from textual.widgets import ContentSwitcher, OptionList
 from textual.widgets.option_list import Option
 
 from engine.recipe.problem import Problem
 from tui.clean import clean
 from tui.workbench.bar import Bar, Cell
+from tui.workbench.log import Log
 from tui.workbench.tab import Tab
 
 LISTS = ("problems", "output", "events")
@@ -46,8 +47,8 @@ class BottomPanel(Vertical):
         yield Bar(id="bottom-tabs")
         with ContentSwitcher(id="bottom-switch", initial="problems"):
             yield Problems(id="problems", markup=False)
-            yield RichLog(id="output", max_lines=1000, wrap=False, markup=False)
-            yield RichLog(id="events", max_lines=2000, wrap=False, markup=False)
+            yield Log("Nothing was said yet.", id="output")
+            yield Log("Events are a run's: t on a recipe trains it.", 9, id="events")
 
     @property
     def current(self) -> str:
@@ -116,7 +117,7 @@ class BottomPanel(Vertical):
         """Append to the logs what is new; write them anew for another tab."""
         for name in ("output", "events"):
             lines = list(getattr(tab, name)) if tab is not None else []
-            log = self.query_one(f"#{name}", RichLog)
+            log = self.query_one(f"#{name}", Log)
             count, owner = self._written[name]
             total = getattr(tab, f"{name}_count") if tab is not None else 0
             owner_now = tab.id if tab is not None else ""
@@ -124,8 +125,7 @@ class BottomPanel(Vertical):
             if owner != owner_now or new < 0 or new > len(lines):
                 log.clear()
                 new = len(lines)
-            for line in lines[len(lines) - new :]:
-                log.write(Text(line, no_wrap=True))
+            log.extend(lines[len(lines) - new :])
             self._written[name] = (total, owner_now)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:

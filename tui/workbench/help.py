@@ -9,9 +9,15 @@ from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from tui.keymap import ACTIONS, show_key
+from tui.keymap import ACTIONS, LOCALS, WHERE, show_key
 
-GROUPS = {"run": "Runs and replays", "recipe": "The recipe", "file": "Files and tabs", "view": "What is shown"}
+GROUPS = {
+    "run": "Runs and replays",
+    "curves": "Curves",
+    "recipe": "The recipe",
+    "file": "Files and tabs",
+    "view": "What is shown",
+}
 ALIASES = ("f17", "f20")
 """What plain terminals send for shift+F5 and shift+F8."""
 NOTES = (
@@ -57,6 +63,12 @@ class KeysScreen(ModalScreen[None]):
                     text.append(f"  {action.letter:<7}", f"bold {accent}")
                     text.append(f"{keys:<18}", muted)
                     text.append(f"{action.title}\n", bright)
+        for where, title in WHERE.items():
+            text.append(f"\n{title}\n", f"bold {bright}")
+            for local in LOCALS:
+                if local.where == where and local.title:
+                    text.append(f"  {local.shown:<25}", f"bold {accent}")
+                    text.append(f"{local.title}\n", bright)
         text.append("\n")
         for note in NOTES:
             text.append(note + "\n", muted)

@@ -43,6 +43,7 @@ class SideBar(Vertical):
         self.explorer = explorer
         self.room = "explorer"
         self._tab: Tab | None = None
+        self._title = ""
         self._seen: dict[str, int] = {}
         """By room of a tab: the version that it was told."""
 
@@ -88,7 +89,9 @@ class SideBar(Vertical):
         title = self.room.upper()
         if self.room != "explorer" and self._tab is not None:
             title += f" · {clean(self._tab.context.title)}"
-        self.query_one("#side-title", Static).update(title)
+        if title != self._title:
+            self._title = title
+            self.query_one("#side-title", Static).update(title)
 
     @property
     def panel(self) -> Widget | None:

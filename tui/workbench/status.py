@@ -144,19 +144,20 @@ def run_cells(tab: Tab) -> list[Cell]:
     if isinstance(run, ReplayedRun):
         cells = [Cell(f" « {replay_words(run)}", "live")]
     if history.epochs_planned:
-        cells.append(Cell(f"  {history.epoch}/{history.epochs_planned}", "strong"))
+        size = len(str(history.epochs_planned))
+        cells.append(Cell(f"  {history.epoch:>{size}}/{history.epochs_planned}", "strong"))
     for name, label in (("train_loss", "train"), ("val_loss", "val")):
         value = last_value(history, name)
         if value is not None:
-            cells.append(Cell(f"  {label} {words.number(value)}", "plain"))
+            cells.append(Cell(f"  {label} {words.number(value):<7}", "plain"))
     metric = first_metric(history)
     if metric is not None:
         value = last_value(history, metric)
         if value is not None:
             shown = words.percent_or_number(metric, value)
-            cells.append(Cell(f"  {metric.removeprefix('val_')} {shown}", "plain"))
+            cells.append(Cell(f"  {metric.removeprefix('val_')} {shown:<6}", "plain"))
     if state == "running" and history.samples_per_second:
-        cells.append(Cell(f"  {words.count(history.samples_per_second)}/s", "plain"))
+        cells.append(Cell(f"  {words.count(history.samples_per_second):>5}/s", "plain"))
     if state == "running" and history.eta is not None and math.isfinite(history.eta):
         cells.append(Cell(f"  eta {words.duration(history.eta)}", "plain"))
     return cells

@@ -19,6 +19,8 @@ from textual.screen import ModalScreen
 PATIENCE = 0.5
 """Seconds after which the next key goes on whatever the one before is doing."""
 LOOK = 0.01
+OPENING = 5.0
+"""Seconds that keys wait at most for the first tab."""
 
 
 class KeyDone(Message):
@@ -38,7 +40,13 @@ class TypeAhead:
         self._waiting: deque[events.Key] = deque()
         self._number = 0
         self._since = 0.0
-        self._busy = False
+        self._busy = True
+        """Also while the workbench opens: keys typed to the shell's prompt count once there is something to act on."""
+
+    def begin(self) -> None:
+        """What was asked for is being opened; when it is there, keys go on."""
+        self._since = time.monotonic() + OPENING - PATIENCE
+        self.done(0)
 
     async def add(self, key: events.Key) -> None:
         """A key arrived."""

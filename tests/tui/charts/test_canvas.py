@@ -6,12 +6,12 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import pyte
 from hypothesis import given
 from hypothesis import strategies as st
 from textual.app import App, ComposeResult
 from textual.geometry import Region
 
+from tui.charts.frame import frame_of, narrow_updates
 from tui.charts.grid import JOIN, Grid, changes
 from tui.charts.line import LineChart
 from tui.charts.picture import Picture, Trace
@@ -123,21 +123,14 @@ def test_wide_characters_never_run_over_the_edge() -> None:
     assert grid.text(0) == "字字 "
 
 
-async def test_a_changed_span_is_written_from_its_own_first_cell() -> None:
+async def test_a_chart_that_did_not_change_writes_nothing() -> None:
+    narrow_updates()
     app = ChartApp()
     async with app.run_test(size=(100, 20)) as pilot:
         chart = app.query_one(LineChart)
         chart.show(curve(39))
         await pilot.pause()
         compositor = app.screen._compositor
-        chart.refresh(Region(80, 4, 3, 1), Region(10, 6, 2, 1))
-        compositor.update_widgets({chart})
-        update = compositor.render_partial_update()
-        assert update is not None
-        written = update.render_segments(app.console)
-        screen = pyte.Screen(100, 20)
-        pyte.Stream(screen).feed(written)
-        cells = {(x, y) for y, line in screen.buffer.items() for x, cell in line.items() if cell.bg != "default"}
-        assert cells == {(80, 4), (81, 4), (82, 4), (10, 6), (11, 6)}
-        shown = chart.plain().splitlines()
-        assert screen.display[4][80:83] == shown[4].ljust(100)[80:83]
+        frame_of(app.console).forget()
+        assert "⠤" in compositor.render_update(full=True).render_segments(app.console)
+        assert compositor.render_update(full=True).render_segments(app.console) == ""

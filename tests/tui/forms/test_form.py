@@ -244,7 +244,7 @@ async def test_on_a_live_run_live_fields_apply_and_the_rest_are_locked(bench: An
         lr = app.field("optimizer.lr").query_one(Line)
         await pilot.pause()
         assert not lr.disabled and app.field("optimizer.eps").query_one(Line).disabled
-        assert app.field("optimizer.eps").query(".field--note") and not app.field("optimizer.lr").query(".field--note")
+        assert app.field("optimizer.eps").note and not app.field("optimizer.lr").note
         assert app.query(Choice).first().disabled
         lr.focus()
         await pilot.press(*"3e-4", "enter")

@@ -159,8 +159,8 @@ async def test_reveal_goes_to_the_setting(panel_app: Any) -> None:
         await pilot.pause()
         await pilot.pause()
         assert app.query_one(PartList).picked.path == "model.layers.3"
-        assert isinstance(app.focused, Line) and isinstance(app.focused.parent.parent, Field)
-        assert app.focused.parent.parent.path == "model.layers.3.p"
+        assert isinstance(app.focused, Line) and isinstance(app.focused.parent, Field)
+        assert app.focused.parent.path == "model.layers.3.p"
 
 
 async def test_without_facts_and_with_broken_recipes_it_stays_useful(panel_app: Any) -> None:

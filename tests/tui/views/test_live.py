@@ -11,6 +11,7 @@ from textual.widgets import Static
 from engine.history.history import History
 from tui.charts.line import LineChart
 from tui.views import curves
+from tui.views.live import TWO_CHARTS, LiveView
 from tui.views.state import log_tail, words
 from tui.views.tiles import Tiles
 
@@ -77,7 +78,7 @@ async def test_every_size_shows_the_curve(
         await pilot.pause()
         chart = app.query_one("#loss", LineChart)
         assert "⠤" in chart.plain() or "●" in chart.plain()
-        assert chart.region.bottom <= height and app.query_one("#other").display == (height >= 20)
+        assert chart.region.bottom <= height and app.query_one("#other").display == (height >= TWO_CHARTS)
 
 
 async def test_keys_change_scale_axis_and_series(live_app: Any, make_run: Any, make_journal: Any) -> None:
@@ -85,13 +86,15 @@ async def test_keys_change_scale_axis_and_series(live_app: Any, make_run: Any, m
     async with app.run_test(size=(100, 30)) as pilot:
         loss, other = app.query_one("#loss", LineChart), app.query_one("#other", LineChart)
         loss.focus()
-        await pilot.press("l")
+        view = app.query_one(LiveView)
+        view.next_scale()
         assert "loss (log)" in loss.plain()
-        await pilot.press("h")
+        view.next_axis()
         assert "step" in loss.plain().splitlines()[-2] + loss.plain().splitlines()[-1]
-        await pilot.press("h")
+        view.next_axis()
         assert "time" in loss.plain() and "0:10" in loss.plain()
-        await pilot.press("m")
+        view.next_series()
+        await pilot.pause()
         assert other.plain().startswith("lr")
         await pilot.press("right")
         assert "time 0:" in loss.plain().splitlines()[0]
@@ -99,13 +102,13 @@ async def test_keys_change_scale_axis_and_series(live_app: Any, make_run: Any, m
 
 async def test_a_small_view_takes_turns_on_one_chart(live_app: Any, make_run: Any, make_journal: Any) -> None:
     app = live_app(make_run(make_journal(24)))
-    async with app.run_test(size=(60, 12)) as pilot:
+    async with app.run_test(size=(60, 12)):
         chart = app.query_one("#loss", LineChart)
         chart.focus()
         titles = []
         for _ in range(4):
             titles.append(chart.plain().split()[0])
-            await pilot.press("m")
+            app.query_one(LiveView).next_series()
         assert titles == ["loss", "accuracy", "lr", "loss"]
 
 

@@ -10,6 +10,7 @@ from textual import events
 from tests.tui.workbench.conftest import RECIPE, Open, app_of, press, record_run, settle, status, text, until
 from tui.keymap import ACTIONS
 from tui.views.recipe import RecipeView
+from tui.workbench.actions import layers
 from tui.workbench.dialogs import Chord, Question
 from tui.workbench.help import KeysScreen
 from tui.workbench.picker import Picker
@@ -83,7 +84,8 @@ async def test_the_palette_has_every_action_and_finds_by_letters(workbench: Open
         await press(pilot, "colon")
         picker = pilot.app.screen
         assert isinstance(picker, Picker)
-        assert {row.value for row in picker._shown} == {action.id for action in ACTIONS}
+        of_lists = {f"layers.{verb}" for verb in layers.VERBS.values()}
+        assert {row.value for row in picker._shown} == {action.id for action in ACTIONS} | of_lists
         await press(pilot, *"shexp")
         assert picker._shown[0].value == "view.explorer"
         await press(pilot, "enter")

@@ -12,6 +12,7 @@ from engine.recipe.edits import Edit
 from engine.runs.commands import Inbox
 from tests.tui.workbench.conftest import RECIPE, Open, app_of, press, record_run, settle, status, steps, text, until
 from tui.workbench.dialogs import Question
+from tui.workbench.log import Log
 from tui.workbench.open_run import OpenRun, ReplayedRun
 
 
@@ -34,7 +35,8 @@ async def test_a_run_opens_with_every_point_and_its_state_in_words(workbench: Op
         assert f"run {run.short}, stopped" in text(pilot)
         assert app_of(pilot).session.active.context.document.text == RECIPE  # type: ignore[union-attr]
         await press(pilot, "g", "v")
-        assert "started" in text(pilot) and "finished" in text(pilot)
+        events = "\n".join(pilot.app.query_one("#events", Log).lines)
+        assert "started" in events and "finished" in events and "finished" in text(pilot)
         for key in ("p", "x"):
             await press(pilot, key)
             assert "has ended" in notes(pilot)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tui.keymap import ACTIONS, available
+from tui.keymap import ACTIONS, available, needs
 from tui.views.recipe import RecipeView
 from tui.workbench import words
+from tui.workbench.actions import layers
 from tui.workbench.dialogs import Answer as Choice
 from tui.workbench.dialogs import Question
 from tui.workbench.help import KeysScreen
@@ -74,11 +75,19 @@ def side_bar(app: Workbench) -> None:
     app.update_bars()
 
 
+def uncover(app: Workbench) -> None:
+    """On a narrow screen the side bar lies over the lists: put it away."""
+    if app.narrow:
+        app.side_bar.add_class("-hidden")
+        app.update_bars()
+
+
 def panel(app: Workbench) -> None:
     """Show or hide."""
     hidden = app.bottom_panel.has_class("-hidden")
     app.bottom_panel.set_class(not hidden, "-hidden")
     if hidden:
+        uncover(app)
         app.bottom_panel.focus_list()
     else:
         app.focus_view()
@@ -88,6 +97,7 @@ def panel(app: Workbench) -> None:
 def show_list(app: Workbench, name: str) -> None:
     """Open the bottom panel on a list and go there."""
     app.bottom_panel.set_class(False, "-hidden")
+    uncover(app)
     app.bottom_panel.show_list(name)
     app.bottom_panel.focus_list()
 
@@ -113,13 +123,19 @@ def theme(app: Workbench) -> None:
     app.side_bar.explorer.repaint()
 
 
+def redraw(app: Workbench) -> None:
+    """Something else wrote to the terminal."""
+    app.redraw()
+
+
 def command_rows(app: Workbench) -> list[Row]:
     """Every action, with its keys; those that need another kind of tab say so."""
     tab = app.session.active
     place = tab.kind if tab is not None else None
-    rows = [Row(action.id, action.title, action.route) for action in ACTIONS if available(action, place)]
+    rows = layers.rows(app)
+    rows += [Row(action.id, action.title, action.route) for action in ACTIONS if available(action, place)]
     rows += [
-        Row(action.id, action.title, f"needs a {action.where}  {action.letter}", disabled=True)
+        Row(action.id, action.title, f"needs a {needs(action)}  {action.letter}", disabled=True)
         for action in ACTIONS
         if not available(action, place)
     ]
