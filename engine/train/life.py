@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import sys
@@ -103,7 +104,7 @@ class Life:
         except UserError as error:
             finished = self._finished("error", error.sentence())
         except BaseException as error:
-            traceback.print_exc()
+            say(traceback.format_exc())
             finished = self._failure(error)
         with self.vigil.ending():
             self._close(finished)
@@ -188,7 +189,7 @@ class Life:
             return None, {}, {}
         record, tensors, data, problems = checkpoints.load_latest(self.run_dir, self.records)
         for problem in problems:
-            self._say(problem.sentence())
+            say(problem.sentence())
         return record, tensors, data
 
     def _forked(self) -> Saved | None:
@@ -259,7 +260,7 @@ class Life:
             desk=self.desk,
             rows=TimedRows(number(self.records[-1]["time"]) if self.records else 0.0),
             saver=self.saver,
-            say=self._say,
+            say=say,
         )
         with self.vigil.ending():  # from here on the loop hears for itself
             self.loop = loop
@@ -313,7 +314,7 @@ class Life:
                     self.journal.append(record)
                 return
             except StorageError as error:
-                self._say(error.sentence())
+                say(error.sentence())
                 if self.flags.stop is not None or self.desk.deserted() or error.code == errno.ENOENT:
                     raise
                 time.sleep(RETRY)
@@ -325,7 +326,7 @@ class Life:
         try:
             replace(self.run_dir / RESOLVED, dump(to_data(recipe)).encode())
         except OSError as error:
-            self._say(f"{RESOLVED} could not be written: {error.strerror}")
+            say(f"{RESOLVED} could not be written: {error.strerror}")
 
     def _write_all(self, records: Iterator[Record]) -> Any:
         """Write what a generator gives; its return value."""
@@ -402,5 +403,8 @@ class Life:
         words = " ".join(str(error).split())[:300]
         return self._finished("error", f"{type(error).__name__}: {words} (worker.log has the details)")
 
-    def _say(self, text: str) -> None:
+
+def say(text: str) -> None:
+    """A line for worker.log, which may lie on a disk that is full."""
+    with contextlib.suppress(OSError):
         print(f"{origin.now()} {text}", file=sys.stderr, flush=True)  # noqa: T201

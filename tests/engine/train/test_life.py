@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from engine.runs.journal import Journal, effective, read
 from engine.runs.lock import Lock
 from engine.train.checkpoint import Saver
+from engine.train.life import say
 
 TEXT = """
 seed: 9
@@ -64,3 +66,13 @@ def test_what_is_on_disk_already_is_not_saved_again(nursery: Any) -> None:
     nursery.finish(run_dir, nursery.start(run_dir))  # a life with nothing left to do
     steps = [record["step"] for record in read(run_dir) if record["type"] == "checkpoint"]
     assert steps == sorted(set(steps)) and steps[-1] == 8
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_log_that_cannot_be_written_ends_no_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Path("/dev/full").open("w", buffering=1) as full:
+        monkeypatch.setattr(sys, "stderr", full)
+        say("the disk is full")
+        monkeypatch.undo()
+        with contextlib.suppress(OSError):
+            full.close()
