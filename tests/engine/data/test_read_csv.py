@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.data.column import BLANKS, EMPTY
 from engine.data.errors import DataError
-from engine.data.read_csv import read_csv
+from engine.data.read_csv import _plain, read_csv
 
 PATH = Path("data.csv")
 KEY = "data.source.path"
@@ -45,6 +45,31 @@ def test_both_readers_agree(rows: list[list[str]]) -> None:
     for name, column in fast.items():
         assert column.texts() == quoted[name].texts()
         assert (column.number is None) == (quoted[name].number is None)
+
+
+ROWS = st.lists(
+    st.lists(st.text('a" ,', max_size=4) | CELLS.map(lambda cell: '"' + cell.replace('"', '""') + '"'), max_size=3),
+    min_size=1,
+    max_size=5,
+)
+
+
+@settings(max_examples=300)
+@given(ROWS, st.sampled_from(["\n", "\r\n"]))
+def test_what_the_fast_reader_takes_it_reads_as_the_csv_module_does(rows: list[list[str]], newline: str) -> None:
+    text = newline.join(["x,y", *(",".join(row) for row in rows), ""])
+    fast = _plain(text, ",", 2)
+    if fast is None:
+        return
+    wanted = [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row][1:]
+    assert [column.fill_null("").to_list() for column in fast] == [[row[at] for row in wanted] for at in (0, 1)]
+
+
+@pytest.mark.parametrize("line", ['"a","b"', 'a,"b"', '"a,a",""', '"a""b","""c"""', 'é,"ü"'])
+def test_the_fast_reader_takes_plain_quotes(line: str) -> None:
+    fast = _plain(f"x,y\n{line}\n1,2\n", ",", 2)
+    assert fast is not None
+    assert [column.fill_null("").to_list()[0] for column in fast] == next(csv.reader([line]))
 
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=20))
