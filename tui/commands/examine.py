@@ -46,7 +46,7 @@ class Examined:
         from engine.recipe.resolve import resolve
 
         assert self.checked.recipe is not None and self.facts is not None
-        return resolve(self.checked.recipe, self.facts)
+        return resolve(self.checked.recipe, self.facts, self.path.stem)
 
 
 def load_parts(parts: Sequence[Path]) -> None:
@@ -79,16 +79,16 @@ def examine(word: str, sets: Sequence[str], data_root: Path | None, parts: Seque
 
 
 def examine_document(path: Path, document: Document, base: Path) -> Examined:
-    """Check a document, and where that finds no error, its data too."""
+    """Check a document, and its data too where enough of it is sound to read them by."""
     from engine.data.errors import DataError
     from engine.data.inspect import inspect
     from engine.recipe.check import check
 
     checked = check(document)
     facts: Facts | None = None
-    if checked.recipe is not None:
+    if checked.to_read is not None:
         try:
-            facts = inspect(checked.recipe, base)
+            facts = inspect(checked.to_read, base)
         except DataError as error:
             checked = check(document, data_problems=[error])
         except UserError as error:

@@ -34,7 +34,7 @@ def command(data: Path, targets: tuple[str, ...], out: Path | None, force: bool,
     if target is None:
         found = columns(data)
         target = str(found[0]["name"]) if len(found) == 1 else choose_target(found, data) if found else None
-    text = first_recipe(data, target, folder=file.parent)
+    text = first_recipe(data, target, folder=file.parent, name=file.stem)
     try:
         file.write_text(text, encoding="utf-8")
     except OSError as error:
