@@ -62,8 +62,16 @@ class Session:
         return len(self.prepared.validation.rows) > 0
 
     def read(self, text: str) -> Recipe:
-        """Another text of the recipe, resolved on the same data."""
-        return resolve(read_recipe(text), self.prepared.facts)
+        """Another text of the recipe, checked and resolved on the same data. Raises UserError."""
+        from engine.recipe.check import check
+        from engine.recipe.document import Document
+
+        facts = self.prepared.facts
+        recipe = read_recipe(text)
+        for problem in check(Document.from_text(text), facts).problems:
+            if problem.severity == "error":
+                raise UserError(problem.message, problem.hint)
+        return resolve(recipe, facts)
 
     def measure(self, part: str, outputs: npt.NDArray[np.float32]) -> dict[str, Any]:
         """Metrics of a part by series name; those of a regression in the target's own units."""

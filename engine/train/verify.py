@@ -49,13 +49,14 @@ def work(arguments: list[str]) -> tool.Rows:
 
 
 def verify(run_dir: Path, epochs: int | None = None) -> tool.Rows:
-    """Train again and compare, up to `epochs` epochs where given. Raises NotComparable, UserError."""
+    """Train again and compare, up to its first `epochs` epochs where given. Raises NotComparable, UserError."""
     records = effective(read(run_dir))
     choice = _recorded_plan(records, run_dir)
     session = _session(run_dir, records, choice)
     recorded = [r for r in records if r["type"] in ("steps", "epoch")]
     if epochs is not None:
-        last = session.steps_per_epoch * epochs
+        start = _start(run_dir, session)
+        last = start.step - start.index + session.steps_per_epoch * epochs
         recorded = [r for r in recorded if r["step"] <= last]
     if not recorded:
         raise NotComparable("the run has no steps yet")

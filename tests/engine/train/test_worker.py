@@ -182,6 +182,7 @@ def test_what_cannot_change_live_is_refused_with_the_reason(nursery: Any, until:
         (edit("data.batch_size", 16), "data.batch_size cannot change"),
         (edit("optimizer.lr", -1.0), "optimizer.lr|greater"),
         (edit("optimizer.lr", "fast"), "number"),
+        (edit("train", {"clip_grad_norm": 1.0, "clip_grad_value": 1.0, "epochs": 100000}), "keep one of"),
         (edit("train.epochs", 1), "has begun"),
         (edit("model.layers.0.out_features", 5), "out_features cannot change"),
         (edit("train.early_stopping", {"monitor": "val_accuracy"}), "judges"),
@@ -243,6 +244,7 @@ def test_a_fork_goes_on_from_its_checkpoint(place: str | None, nursery: Any, unt
     assert [r["epoch"] for r in epochs] == [4, 5] and epochs[0]["lr"] == 0.001
     assert next(r["first"] for r in records if r["type"] == "steps") == record["step"] + 1
     assert verdict(run_dir)["equal"] is True
+    assert [row.get("done") for row in verify(run_dir, 1)] == [4, None]
 
 
 def worker(run_dir: Path) -> subprocess.Popen[bytes]:
