@@ -185,9 +185,12 @@ class TextPrinter:
         self.line("  ".join(parts))
 
     def _edited(self, record: Json) -> None:
+        from engine.history.history import written
+
         changes = []
         for edit in record.get("edits") or ():
-            changes.append(f"{edit.get('path')} = {edit.get('value')}" if edit.get("op") == "set" else str(edit))
+            is_set = edit.get("op") == "set"
+            changes.append(f"{edit.get('path')} = {written(edit.get('value'))}" if is_set else str(edit))
             if edit.get("op") == "set" and edit.get("path") == "train.epochs" and isinstance(edit.get("value"), int):
                 self.planned = edit["value"]
         self.line(f"edited after step {record.get('step')}: {', '.join(changes)}")

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from engine.history.best import after_edits, best_row, flat
 from engine.history.series import Series
+from engine.recipe.scalars import write_flow
 from engine.runs.journal import number
 from engine.runs.records import Json
 
@@ -343,12 +344,17 @@ class History:
         self.progress = None
 
 
+def written(value: Any) -> str:
+    """The value of an edit, for people."""
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else write_flow(value)
+
+
 def _said(edit: Json) -> str:
     path, op = edit.get("path", "?"), edit.get("op", "set")
     if op == "set":
         before = edit.get("expect")
         arrow = f"{before} → " if isinstance(before, int | float | str) and not isinstance(before, bool) else ""
-        return f"{path} {arrow}{edit.get('value')}"
+        return f"{path} {arrow}{written(edit.get('value'))}"
     return f"{op} {path}"
 
 
