@@ -3,13 +3,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: run test lint env clean
+.PHONY: run test faults lint env clean
 
 run: env            ## open the workbench on a bundled recipe (headless where stdout is no terminal)
 	@if [ -t 1 ]; then $(BIN)/goodfit recipes/digits.yaml; else $(BIN)/goodfit train recipes/digits.yaml; fi
 
 test: env           ## run the whole suite
 	$(BIN)/python -m pytest
+
+faults: env         ## kill workers at random and let system calls fail, with counts (minutes; strace for the latter)
+	$(BIN)/python -m tests.faults
 
 lint: env           ## ruff and mypy --strict
 	$(BIN)/ruff check .
