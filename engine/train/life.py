@@ -364,11 +364,12 @@ class Life:
             self.write(Progress(stage=stage, done=done, total=total))
         wishes = self.desk.wishes
         if wishes.pause:
-            self.write(Paused(step=0))
+            step = 0 if self._from is None else int(self._from["step"])  # what a `resumed` names must stay in force
+            self.write(Paused(step=step))
             while wishes.pause and wishes.stop is None:
                 time.sleep(POLL)
             if wishes.stop is None:
-                self.write(Resumed(from_step=0, step=0))
+                self.write(Resumed(from_step=step, step=step))
         if wishes.stop is not None:
             raise Halt(wishes.stop)
 

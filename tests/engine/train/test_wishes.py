@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from engine.runs.commands import request, send
-from engine.runs.journal import read
+from engine.runs.journal import effective, read
 from engine.runs.process import start_token
 from engine.train import session
 from engine.train.desk import Change
@@ -120,13 +120,15 @@ def slow_reading(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         signal.signal(number, handler)
 
 
-def test_pause_resume_and_stop_while_data_is_read(slow_reading: None, nursery: Any) -> None:
-    run_dir = nursery.create(TEXT)
+@pytest.mark.parametrize("life", [1, 2])
+def test_pause_resume_and_stop_while_data_is_read(life: int, slow_reading: None, nursery: Any) -> None:
+    run_dir = nursery.create(TEXT) if life == 1 else nursery.train(TEXT)
+    before = [record["epoch"] for record in effective(read(run_dir)) if record["type"] == "epoch"]
     answers: list[Any] = []
     support = __import__("sys").modules[type(nursery).__module__]
 
     def commands() -> None:
-        support.await_record(run_dir, lambda r: r["type"] == "progress")
+        support.await_record(run_dir, lambda r: r["type"] == "progress", life=life)
         for verb in ("pause", "resume"):
             answers.append([r["type"] for r in request(run_dir, verb)])
         waiting = send(run_dir, "set", edits=[{"op": "set", "path": "optimizer.lr", "value": 0.1}])
@@ -143,6 +145,7 @@ def test_pause_resume_and_stop_while_data_is_read(slow_reading: None, nursery: A
     refused = next(r for r in records if r["type"] == "command_refused")
     assert refused["id"] == answers[2] and "over" in refused["reason"]
     assert not list((run_dir / "commands").iterdir())
+    assert [record["epoch"] for record in effective(records) if record["type"] == "epoch"] == before
 
 
 @pytest.mark.parametrize("how", ["stop", "owner", "SIGTERM"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -12,12 +13,13 @@ from typing import Any
 
 import pytest
 
-from engine.runs import checkpoints
+from engine.runs import checkpoints, launch
 from engine.runs.commands import request, send
 from engine.runs.directory import effective_recipe
 from engine.runs.journal import effective, read
 from engine.runs.launch import Options, fork_run, owner_of, pick_checkpoint, worker_environment
 from engine.runs.lock import probe
+from engine.train.standby import wait_for_claim
 from engine.train.verify import verify
 
 RECIPE = """\
@@ -206,10 +208,10 @@ def test_a_stopped_run_goes_on_where_it_stopped(nursery: Any, until: Any) -> Non
     stopped = request(run_dir, "stop")[1]
     process.join(30)
     assert stopped["reason"] == "stopped"
-    launch = run_dir / "launch.json"
+    options = run_dir / "launch.json"
     epochs = stopped["epoch"] + 3
-    launch.write_text(
-        launch.read_text().replace(
+    options.write_text(
+        options.read_text().replace(
             '"edits": []', f'"edits": [{{"op": "set", "path": "train.epochs", "value": {epochs}}}]'
         )
     )
@@ -223,12 +225,12 @@ def test_a_stopped_run_goes_on_where_it_stopped(nursery: Any, until: Any) -> Non
 
 
 @pytest.mark.parametrize("place", ["best", None])
-def test_a_fork_goes_on_from_its_checkpoint(place: str | None, nursery: Any, until: Any) -> None:
+def test_a_fork_goes_on_from_its_checkpoint(place: str | None, nursery: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from engine.recipe.edits import Edit
 
     source = nursery.train(RECIPE)
     record = pick_checkpoint(source, place)
-    before = {process.pid for process in nursery.processes}
+    monkeypatch.setattr(launch, "launch", lambda run_dir, lock: None)
     run_dir = fork_run(
         nursery.root / "runs",
         source,
@@ -236,8 +238,7 @@ def test_a_fork_goes_on_from_its_checkpoint(place: str | None, nursery: Any, unt
         Options(),
         edits=[Edit("set", "train.epochs", 5), Edit("set", "optimizer.lr", 0.001)],
     )
-    finished = until(run_dir, lambda r: r["type"] == "finished")
-    assert finished["reason"] == "completed" and before
+    assert nursery.finish(run_dir, nursery.start(run_dir))["reason"] == "completed"
     records = read(run_dir)
     assert records[0]["parent"] == {"run": source.name, "how": "fork", "step": record["step"]}
     epochs = [r for r in records if r["type"] == "epoch"]
@@ -247,24 +248,16 @@ def test_a_fork_goes_on_from_its_checkpoint(place: str | None, nursery: Any, unt
     assert [row.get("done") for row in verify(run_dir, 1)] == [4, None]
 
 
-def worker(run_dir: Path) -> subprocess.Popen[bytes]:
-    """A worker as it is launched: a process of its own."""
-    log = (run_dir / "worker.log").open("ab")
-    return subprocess.Popen(
-        [sys.executable, "-P", "-m", "engine.train.worker", str(run_dir)],
-        stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=worker_environment(),
-    )  # fmt: skip
-
-
 def test_sigterm_saves_and_exits_with_143_and_hangup_is_nothing(nursery: Any, until: Any) -> None:
     run_dir = nursery.create(LONG)
-    process = worker(run_dir)
+    process = nursery.start(run_dir)
     until(run_dir, lambda r: r["type"] == "epoch")
-    process.send_signal(signal.SIGHUP)
+    os.kill(process.pid, signal.SIGHUP)
     later = read(run_dir)[-1]["seq"]
     until(run_dir, lambda r: r["seq"] > later and r["type"] == "epoch")
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(30) == 143
+    os.kill(process.pid, signal.SIGTERM)
+    process.join(30)
+    assert process.exitcode == 143
     records = read(run_dir)
     assert records[-1]["reason"] == "preempted"
     last = checkpoints.latest(records)
@@ -300,9 +293,9 @@ def test_a_second_worker_is_refused(nursery: Any, until: Any) -> None:
     run_dir = nursery.create(LONG)
     nursery.start(run_dir)
     until(run_dir, lambda r: r["type"] == "epoch")
-    second = worker(run_dir)
-    assert second.wait(60) == 2
-    assert "in use" in (run_dir / "worker.log").read_text()
+    second = nursery.start(run_dir)
+    second.join(30)
+    assert second.exitcode == 2
     send(run_dir, "stop")
     until(run_dir, lambda r: r["type"] == "finished")
     assert types(run_dir).count("started") == 1
@@ -310,13 +303,13 @@ def test_a_second_worker_is_refused(nursery: Any, until: Any) -> None:
 
 def test_the_standby_leaves_at_the_end_of_its_input_and_works_when_claimed(nursery: Any, until: Any) -> None:
     command = [sys.executable, "-P", "-m", "engine.train.worker", "--standby"]
-    unclaimed, claimed = (
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=worker_environment())
-        for _ in range(2)
-    )
+    claimed = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=worker_environment())
     run_dir = nursery.create(RECIPE)
-    unclaimed.communicate()
-    assert unclaimed.returncode == 0
+    nobody, end = os.pipe()
+    os.close(end)
+    with os.fdopen(nobody) as stdin, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "stdin", stdin)
+        assert wait_for_claim() is None
     assert claimed.stdin is not None
     claimed.stdin.write(f'{{"run_dir": "{run_dir}"}}\n'.encode())
     claimed.stdin.flush()
