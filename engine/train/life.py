@@ -27,26 +27,25 @@ from engine.runs.records import (
     Epoch,
     Finished,
     Json,
-    Paused,
     Plan,
     Progress,
     Reason,
     Record,
     Replanned,
     Resumed,
-    Started,
     TestEvaluated,
 )
 from engine.runs.storage import StorageError, replace
 from engine.runs.summary import launch_options
 from engine.train import origin
-from engine.train.desk import POLL, Change, Flags, LiveDesk, StopReason
-from engine.train.vigil import Vigil
+from engine.train.desk import Change, Flags, LiveDesk, StopReason
+from engine.train.vigil import Halt, Vigil
 
 if TYPE_CHECKING:
     from engine.recipe.schema import Recipe
     from engine.train.checkpoint import Saved, Saver
     from engine.train.loop import Ending, Loop
+    from engine.train.position import Position
     from engine.train.session import Session
 
 RETRY = 1.0
@@ -54,14 +53,6 @@ RETRY = 1.0
 
 EXIT = {"completed": 0, "early_stopped": 0, "stopped": 0, "preempted": 143}
 """Exit codes by reason; every other reason gives 1."""
-
-
-class Halt(Exception):
-    """A stop was asked for before there was anything to stop."""
-
-    def __init__(self, reason: Reason) -> None:
-        super().__init__(reason)
-        self.reason: Reason = reason
 
 
 def live(run_dir: Path) -> Reason:
@@ -91,6 +82,8 @@ class Life:
         self.loop: Loop | None = None
         self.saver: Saver | None = None
         self.vigil = Vigil(self.desk, self.flags, self.write, self._leave)
+        self._position: Position | None = None
+        """Where the life begins, where that is not step 0."""
         self._told = ("", 0.0)
         self._writing = threading.Lock()
 
@@ -126,6 +119,7 @@ class Life:
 
     def _work(self) -> Finished:
         saved = self._begin()
+        self._position = saved.position if saved else None
         session = self.session = self._open()
         try:
             return self._train(session, saved)
@@ -163,13 +157,13 @@ class Life:
         first = not any(record["type"] == "started" for record in self.records)
         self.text = (self.run_dir / RECIPE).read_text(encoding="utf-8")
         if first:
-            self.write(self._started())
+            self.write(origin.started(self.run_dir, self.options))
             checkpoints.sweep(self.run_dir, [{"type": "checkpoint", **(self.options.get("from") or {"path": ""})}])
             return self._forked()
         record, tensors, data = self._latest()
         self._from = record
         step = 0 if record is None else int(record["step"])
-        versions = self._versions()
+        versions = origin.versions(self.options.get("parts") or ())
         self.write(
             Resumed(from_step=step, step=step, pid=os.getpid(), host=host(), versions=versions, wall=origin.now())
         )
@@ -336,47 +330,19 @@ class Life:
             except StopIteration as end:
                 return end.value
 
-    def _started(self) -> Started:
-        options = self.options
-        base = str(options.get("base") or self.run_dir)
-        return Started(
-            run=self.run_dir.name,
-            kind=str(options.get("kind", "train")),
-            path=str(self.run_dir),
-            pid=os.getpid(),
-            host=host(),
-            parent=options.get("parent"),
-            base=base,
-            versions=self._versions(),
-            git=origin.git(Path(base)),
-            argv=list(options.get("argv") or []),
-            wall=origin.now(),
-        )
-
-    def _versions(self) -> Json:
-        return {**origin.versions(), "parts": origin.parts_versions(self.options.get("parts") or [])}
-
     def _progress(self, stage: str, done: int, total: int | None) -> None:
         """Say how far loading has come, and obey what the vigil has heard."""
         now = time.monotonic()
         if stage != self._told[0] or now - self._told[1] > 0.1 or done == total:
             self._told = (stage, now)
             self.write(Progress(stage=stage, done=done, total=total))
-        wishes = self.desk.wishes
-        if wishes.pause:
-            step = 0 if self._from is None else int(self._from["step"])  # what a `resumed` names must stay in force
-            self.write(Paused(step=step))
-            while wishes.pause and wishes.stop is None:
-                time.sleep(POLL)
-            if wishes.stop is None:
-                self.write(Resumed(from_step=step, step=step))
-        if wishes.stop is not None:
-            raise Halt(wishes.stop)
+        # what a `resumed` names must stay in force
+        self.vigil.obey(0 if self._from is None else int(self._from["step"]))
 
     def _finished(
         self, reason: Reason, message: str = "", details: Json | None = None, test: Json | None = None
     ) -> Finished:
-        position = self.loop.position if self.loop else None
+        position = self.loop.position if self.loop else self._position
         best = position.best if position else None
         return Finished(
             epoch=position.epoch if position else None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
 import subprocess
 from collections.abc import Iterable
@@ -10,7 +11,8 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, entry_points, version
 from pathlib import Path
 
-from engine.runs.records import Json
+from engine.runs.process import host
+from engine.runs.records import Json, Started
 
 PACKAGES = ("goodfit", "torch", "torchmetrics", "numpy", "polars", "pillow", "safetensors")
 
@@ -20,15 +22,33 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
-def versions() -> Json:
-    """Of Python and of the packages that results depend on; read without importing them."""
+def started(run_dir: Path, options: Json) -> Started:
+    """A run's first record. `options` are those of launch.json."""
+    base = str(options.get("base") or run_dir)
+    return Started(
+        run=run_dir.name,
+        kind=str(options.get("kind", "train")),
+        path=str(run_dir),
+        pid=os.getpid(),
+        host=host(),
+        parent=options.get("parent"),
+        base=base,
+        versions=versions(options.get("parts") or ()),
+        git=git(Path(base)),
+        argv=list(options.get("argv") or []),
+        wall=now(),
+    )
+
+
+def versions(parts: Iterable[str] = ()) -> Json:
+    """Of Python, of the packages that results depend on (read without importing them), and of own parts."""
     found: Json = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
             found[package] = version(package)
         except PackageNotFoundError:
             continue
-    return found
+    return {**found, "parts": parts_versions(parts)}
 
 
 def parts_versions(files: Iterable[str]) -> Json:

@@ -15,13 +15,21 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-from engine.runs.records import Record
+from engine.runs.records import Paused, Reason, Record, Resumed
 from engine.runs.storage import StorageError
 from engine.train.desk import POLL, Flags, LiveDesk, StopReason
 
 PATIENCE = 2.0
 """Seconds that reading data may take to notice that a stop was asked for; then the worker leaves without it."""
 REASONS: dict[int, StopReason] = {signal.SIGTERM: "preempted", signal.SIGINT: "stopped"}
+
+
+class Halt(Exception):
+    """A stop was asked for before there was anything to stop."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason)
+        self.reason: Reason = reason
 
 
 class Vigil:
@@ -47,6 +55,18 @@ class Vigil:
             os.set_blocking(fd, False)
         signal.set_wakeup_fd(self._bell, warn_on_full_buffer=False)
         threading.Thread(target=self._watch, name="vigil", daemon=True).start()
+
+    def obey(self, step: int) -> None:
+        """For the thread that prepares the run, now and then: hold while the run is paused. Raises Halt."""
+        wishes = self._desk.wishes
+        if wishes.pause:
+            self._write(Paused(step=step))
+            while wishes.pause and wishes.stop is None:
+                time.sleep(POLL)
+            if wishes.stop is None:
+                self._write(Resumed(from_step=step, step=step))
+        if wishes.stop is not None:
+            raise Halt(wishes.stop)
 
     @contextlib.contextmanager
     def ending(self) -> Iterator[None]:

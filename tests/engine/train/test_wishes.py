@@ -141,7 +141,7 @@ def test_pause_resume_and_stop_while_data_is_read(life: int, slow_reading: None,
     helper.join(30)
     assert answers[:2] == [["command_accepted", "paused"], ["command_accepted", "resumed"]]
     records = read(run_dir)
-    assert records[-1]["reason"] == "stopped" and records[-1]["best"] == {}
+    assert records[-1]["reason"] == "stopped" and records[-1]["best_epoch"] == (before[-1] if before else None)
     refused = next(r for r in records if r["type"] == "command_refused")
     assert refused["id"] == answers[2] and "over" in refused["reason"]
     assert not list((run_dir / "commands").iterdir())
