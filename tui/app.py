@@ -23,8 +23,9 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import ContentSwitcher, Input, TextArea
 
+from engine.bundled.find import recipes
 from engine.errors import UserError
-from engine.runs.directory import list_runs, runs_root
+from engine.runs.directory import runs_root
 from tui.charts.frame import frame_of, narrow_updates
 from tui.clean import clean_block
 from tui.keymap import ACTIONS, BY_ID, available, chords, letter_key, needs
@@ -41,6 +42,7 @@ from tui.workbench.context import HistoryChanged, Reveal
 from tui.workbench.dialogs import Chord
 from tui.workbench.facts import Answer, read_facts
 from tui.workbench.line_filter import CleanFilter
+from tui.workbench.run_list import RunList
 from tui.workbench.session import Session
 from tui.workbench.side_bar import SideBar, in_front
 from tui.workbench.tab import Tab
@@ -50,10 +52,14 @@ from tui.workbench.type_ahead import KeyDone, TypeAhead
 T = TypeVar("T")
 POLL = 0.1
 """Seconds between two looks at the journals of open runs."""
+TOAST = {"information": 3, "warning": 5, "error": 8}
+"""Seconds that a notification stays."""
 BARS = 0.25
 """Seconds between two changes of figures in the bars while a run goes on."""
 FILES_EVERY = 10
 """Looks at journals between two looks at open recipes' files."""
+WARM = 1.0
+"""Seconds after the start at which numpy is read from disk, before the first chart wants it."""
 NARROW = 100
 """Columns below which the side bar lies over the editor."""
 
@@ -83,6 +89,7 @@ class Workbench(App[int], inherit_bindings=False):
         self.session = Session(self.options, self)
         self.folder = Path.cwd()
         self.runs_root = runs_root(self.options.runs)
+        self.runs = RunList()
         self.farewell: list[str] = []
         """What is printed when the screen is gone."""
         self._path = path
@@ -104,7 +111,7 @@ class Workbench(App[int], inherit_bindings=False):
         with Horizontal(id="body"):
             yield ActivityBar(id="activity-bar")
             explorer = Explorer(
-                lambda: files.recipes(self.folder), files.bundled, lambda: list_runs(self.runs_root), id="explorer"
+                lambda: files.recipes(self.folder), recipes, lambda: self.runs.read(self.runs_root), id="explorer"
             )
             yield SideBar(explorer, id="side-bar")
             with Vertical(id="main"):
@@ -128,6 +135,7 @@ class Workbench(App[int], inherit_bindings=False):
         else:
             self.do("file.open_path", self._path)
         self._type_ahead.begin()
+        self.set_timer(WARM, lambda: self.later(lambda: importlib.import_module("tui.charts.plot")))
 
     @property
     def side_bar(self) -> SideBar:
@@ -204,7 +212,7 @@ class Workbench(App[int], inherit_bindings=False):
         base.query_one(BottomPanel).update(tab)
         view = self.view
         place = view.place if isinstance(view, RecipeView) and view.id == (tab.id if tab else "") else None
-        left, right = status.status_cells(tab, place, self.typing)
+        left, right = status.status_cells(tab, place, self.typing, self.size.width)
         base.query_one("#status-bar", Bar).show(left, right)
 
     @property
@@ -245,7 +253,7 @@ class Workbench(App[int], inherit_bindings=False):
         if tab is not None:
             tab.write_output(shown.replace("\n", "  "))
         level = severity if severity in ("information", "warning", "error") else "information"
-        self.notify(shown, severity=level, timeout=8 if level == "error" else 5, markup=False)  # type: ignore[arg-type]
+        self.notify(shown, severity=level, timeout=TOAST[level], markup=False)  # type: ignore[arg-type]
 
     def facts_wanted(self, tab: Tab) -> None:
         """Read the tab's data in a child process; an earlier reading is given up."""

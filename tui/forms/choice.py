@@ -13,21 +13,18 @@ from textual.message import Message
 from textual.widget import Widget
 
 from tui.clean import clean
+from tui.forms.tones import tone
 from tui.keymap import bindings
 
 
 class Choice(Widget, can_focus=True):
     """One of several words. `value` None is the word of the default, which is shown dimmed."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"choice--value", "choice--default", "choice--arrow"}
     DEFAULT_CSS = """
     Choice {
         height: 1;
         width: 1fr;
         pointer: pointer;
-        & > .choice--value { color: $foreground; }
-        & > .choice--default { color: $text-muted; }
-        & > .choice--arrow { color: $accent; }
         &:focus { background: $boost; }
     }
     """
@@ -78,10 +75,10 @@ class Choice(Widget, can_focus=True):
 
     def render(self) -> Text:
         """The word, with arrows while it has the focus."""
-        style = "choice--default" if self.index is None else "choice--value"
-        text = Text(clean(self.word), self.get_component_rich_style(style, partial=True), no_wrap=True)
+        muted = self.index is None or self.disabled
+        text = Text(clean(self.word), tone(self, "text-muted" if muted else "foreground"), no_wrap=True)
         if self.has_focus and len(self.options) > 1:
-            arrow = self.get_component_rich_style("choice--arrow", partial=True)
+            arrow = tone(self, "accent")
             text = Text.assemble(("◂ ", arrow), text, (" ▸", arrow), no_wrap=True)
         text.truncate(max(1, self.content_size.width), overflow="ellipsis")
         return text

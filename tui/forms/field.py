@@ -27,9 +27,12 @@ from tui.forms.values import default_words, parse, show, step
 from tui.keymap import bindings
 from tui.workbench.context import Context
 
+APPLY = "↵ apply"
+"""The note beside a value that is changed and not yet an edit."""
+
 
 class Line(Input):
-    """A text line that gives Escape and the arrows to its field."""
+    """A text line that gives Escape and the keys for larger and smaller to its field; up and down leave it."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings("field")
     DEFAULT_CSS = """
@@ -40,7 +43,7 @@ class Line(Input):
     """
 
     class Stepped(Message):
-        """The person pressed an arrow."""
+        """The person wants a larger or smaller value."""
 
         def __init__(self, up: bool) -> None:
             super().__init__()
@@ -83,6 +86,8 @@ class Field(Labelled):
         """A complaint about what was typed; it goes before the recipe's problems."""
         self._committed = False
         self._ready = False
+        self._why = ""
+        """Why it is locked, in a word."""
         self._options = [(value, show(value)) for value in self._choices()]
         # Kept by name: a field may be taken away again while it is being put in place.
         self.control: Choice | Line
@@ -172,12 +177,13 @@ class Field(Labelled):
         disabled = bool(why) or self.info.kind == "layers"
         if self.control.disabled != disabled:
             self.control.disabled = disabled
-        self.set_note(note_of(why) if why else "")
+        self._why = note_of(why) if why else ""
 
     def _mark(self) -> None:
         if self.pending != self.has_class("-pending"):
             self.set_class(self.pending, "-pending")
             self.repaint_name()
+        self.set_note(self._why or (APPLY if self.pending else ""))
         message, severity = self._said, "error"
         if not message and not self.pending and self.context.checked is not None:
             for problem in self.context.checked.problems:
@@ -206,10 +212,6 @@ class Field(Labelled):
     def _stepped(self, event: Line.Stepped) -> None:
         event.stop()
         if self.info.kind not in ("number", "integer"):
-            if event.up:
-                self.screen.focus_previous()
-            else:
-                self.screen.focus_next()
             return
         line = self.control
         assert isinstance(line, Line)

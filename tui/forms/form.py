@@ -23,7 +23,8 @@ from engine.recipe.paths import child
 from engine.recipe.retype import change_type
 from tui.clean import clean
 from tui.forms.choice import Choice
-from tui.forms.field import Field, note_of
+from tui.forms.field import APPLY, Field, note_of
+from tui.forms.fields import fields_of
 from tui.forms.labelled import Labelled
 from tui.forms.starting import starting_part, starting_section, starting_value
 from tui.forms.values import bounds_words
@@ -47,7 +48,7 @@ class Form(Labelled):
     Form .form--body { height: auto; }
     Form.-titled > .form--body { margin-top: 1; }
     Form Form .form--body { padding-left: 2; }
-    Form Form .form--body .row--control { margin-left: 14; }
+    Form Form .form--body .row--control { margin: 0 0 0 14; }
     """
 
     def __init__(
@@ -136,7 +137,7 @@ class Form(Labelled):
             return []
         if self.family:
             cls = find(self.family, self._type)
-            found = catalog.describe(cls) if cls is not None else []
+            found = fields_of(cls) if cls is not None else []
         else:
             found = self._section
         if self._only:
@@ -210,7 +211,6 @@ class Form(Labelled):
         why = self.context.locked(self.live)
         if choice.disabled != bool(why):
             choice.disabled = bool(why)
-        self.set_note(note_of(why) if why else "")
         self._say("")
 
     def _say(self, said: str) -> None:
@@ -238,6 +238,8 @@ class Form(Labelled):
         if pending != self.has_class("-pending"):
             self.set_class(pending, "-pending")
             self.repaint_name()
+        why = self.context.locked(self.live)
+        self.set_note(note_of(why) if why else APPLY if pending else "")
 
     def _own(self, choice: Choice) -> bool:
         return choice is self.choice
@@ -304,7 +306,7 @@ class Form(Labelled):
             return (Edit("set", self.path, starting_part(self.family, name), expect=value),), []
         edits, dropped = change_type(document, self.path, name)
         kept = value.keys() - set(dropped)
-        needed = [info for info in catalog.describe(cls) if info.required and info.name not in kept]
+        needed = [info for info in fields_of(cls) if info.required and info.name not in kept]
         more = (Edit("set", child(self.path, info.name), starting_value(info)) for info in needed)
         return (*edits, *more), dropped
 
@@ -313,7 +315,10 @@ class FieldHelp(Static):
     """What the field with the focus means: its help, its bounds, what a smaller and a larger value do."""
 
     DEFAULT_CSS = """
-    FieldHelp { height: 4; color: $text-muted; border-top: solid $border-blurred; padding: 0 1; }
+    FieldHelp {
+        height: auto; min-height: 4; max-height: 9; padding: 0 1;
+        color: $text-muted; border-top: solid $border-blurred;
+    }
     """
 
     def __init__(self) -> None:
@@ -335,11 +340,12 @@ def help_of(widget: Widget | None) -> str:
         widget = widget.parent if isinstance(widget.parent, Widget) else None
     if isinstance(widget, Field):
         info = widget.info
-        first = f"{info.help} ({bounds})" if (bounds := bounds_words(info)) else info.help
-        lines = [first]
+        lines = [f"{info.help} ({bounds})" if (bounds := bounds_words(info)) else info.help]
         if info.smaller:
-            lines.append(f"↓ {info.smaller}   ↑ {info.larger}")
-        return clean("  ".join(lines)) if len(first) > 60 else "\n".join(map(clean, lines))
+            lines.append(f"smaller: {info.smaller}; larger: {info.larger}")
+        if info.kind in ("number", "integer"):
+            lines.append("PgUp, PgDn: step")
+        return "\n".join(map(clean, lines))
     if isinstance(widget, Form) and widget.family and widget._type is not None:
         cls = find(widget.family, widget._type)
         return clean(catalog.summary(cls)) if cls is not None else ""

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from textual.containers import Vertical
 from textual.geometry import Region
 from textual.strip import Strip
 
+from tui.forms.tones import tone
+
 
 class Labelled(Vertical):
     """Holds a control of one line; its first line shows a name at the left and a note at the right of it."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"row--name", "row--focused", "row--pending", "row--note"}
     DEFAULT_CSS = """
     Labelled {
         height: auto;
-        & > .row--name { color: $text-muted; }
-        & > .row--focused { color: $foreground; }
-        & > .row--pending { color: $accent; }
-        & > .row--note { color: $text-disabled; }
-        & > .row--control { margin-left: 16; }
-        &.-noted > .row--control { margin-right: 7; }
+        & > .row--control { margin: 0 0 0 16; }
     }
     """
 
@@ -37,7 +31,9 @@ class Labelled(Vertical):
         """Show a note, or none."""
         if note != self.note:
             self.note = note
-            self.set_class(bool(note), "-noted")
+            for control in self.query_children(".row--control"):
+                left = control.styles.margin.left
+                control.styles.margin = (0, cell_len(note) + 1 if note else 0, 0, left)
             self.repaint_name()
 
     def repaint_name(self) -> None:
@@ -50,15 +46,15 @@ class Labelled(Vertical):
         ground = self.rich_style
         if y != 0 or not self.label:
             return Strip.blank(width, ground)
-        tone = "pending" if self.has_class("-pending") else "focused" if self._inside else "name"
+        colour = "accent" if self.has_class("-pending") else "foreground" if self._inside else "text-muted"
         controls = self.query_children(".row--control")
         room = controls.first().styles.margin.left - 1 if controls else width
         name = self.label if cell_len(self.label) <= room else set_cell_size(self.label, room - 1) + "…"
-        pieces = [Segment(name, self.get_component_rich_style(f"row--{tone}"))]
+        pieces = [Segment(name, tone(self, colour))]
         left = width - cell_len(name) - cell_len(self.note)
         pieces.append(Segment(" " * max(0, left), ground))
         if self.note:
-            pieces.append(Segment(self.note, self.get_component_rich_style("row--note")))
+            pieces.append(Segment(self.note, tone(self, "text-disabled")))
         return Strip(pieces).adjust_cell_length(width, ground)
 
     @property

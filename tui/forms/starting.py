@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from engine.parts import catalog
 from engine.parts.part import FieldInfo, find
+from tui.forms.fields import fields_of
 
 _USUAL: dict[str, Any] = {
     "out_features": 64,
@@ -43,7 +43,7 @@ def starting_part(family: str, name: str) -> Any:
     cls = find(family, name)
     if cls is None:
         return name
-    fields = {info.name: starting_value(info) for info in catalog.describe(cls) if info.required}
+    fields = {info.name: starting_value(info) for info in fields_of(cls) if info.required}
     if family == "layer" and name == "Residual":
         fields["layers"] = ["ReLU"]
     return {"type": name, **fields} if fields else name

@@ -13,12 +13,12 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from engine.data.facts import Facts
-from engine.parts import catalog
 from engine.recipe.edits import MISSING, Edit
 from engine.recipe.paths import child
 from engine.recipe.schema import Data
 from tui.charts.scale import number
 from tui.clean import clean
+from tui.forms.fields import fields_of
 from tui.forms.form import FieldHelp, Form
 from tui.keymap import bindings
 from tui.panels.model import shape_words
@@ -89,7 +89,7 @@ class Features(OptionList):
                 self.retype(name, answer)
 
         if not self._locked():
-            self.app.push_screen(Picker(lambda: rows, placeholder=f"What is {clean(name)}?"), picked)
+            self.app.push_screen(Picker(lambda: rows, columns=True, placeholder=f"What is {clean(name)}?"), picked)
 
     def action_automatic(self) -> None:
         """Let the reader infer the type again."""
@@ -123,7 +123,7 @@ class DataPanel(Panel):
 
     def compose(self) -> ComposeResult:
         """What the data is; then the settings; then the columns and classes."""
-        fields = catalog.describe(Data)
+        fields = fields_of(Data)
         split = next(info for info in fields if info.name == "split")
         with Scroll():
             yield Static("", markup=False, classes="data--summary")
@@ -173,7 +173,8 @@ class DataPanel(Panel):
             if self.context.facts_error:
                 return f"✗ {clean(self.context.facts_error)}"
             return "reading the data…" if self.context.facts_busy else "not read yet"
-        rows = "  ".join(f"{count} {name}" for name, count in facts.rows.items())
+        short = {"validation": "val"}
+        rows = ", ".join(f"{count} {short.get(name, name)}" for name, count in facts.rows.items())
         target = f", {len(facts.classes)} classes" if facts.classes else ""
         return f"{rows}\n{facts.task}{target}, samples of {shape_words(facts.shape)}"
 

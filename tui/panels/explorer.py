@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 
 from rich.cells import cell_len, set_cell_size
@@ -19,7 +22,8 @@ from tui.workbench.words import mark, percent_or_number
 
 EVERY = 2.0
 """Seconds between two looks at the folders while the explorer is on the screen."""
-RUNS_SHOWN = 200
+ROOMY = 24
+"""From this width on there is room for how long ago a run began."""
 
 
 class Explorer(Vertical):
@@ -50,6 +54,7 @@ class Explorer(Vertical):
         self._recipes = recipes
         self._bundled = bundled
         self._runs = runs
+        self._found: list[tuple[object, ...]] = []
         self._shown: list[tuple[object, ...]] = []
         self._targets: list[tuple[Path, bool] | None] = []
         self._width = 0
@@ -61,49 +66,56 @@ class Explorer(Vertical):
     def on_mount(self) -> None:
         """Look again now and then, while somebody looks here."""
         self.set_interval(EVERY, self._tick)
-        self.look()
+        self._look_soon()
 
     def on_resize(self) -> None:
         """Rows are cut to the width."""
-        self.call_after_refresh(self.look)
+        self.call_after_refresh(self._show)
 
     def _tick(self) -> None:
         if self.display and self.is_on_screen:
-            self.look()
+            self._look_soon()
+
+    def _look_soon(self) -> None:
+        self.run_worker(self._look, group="look", exclusive=True)  # type: ignore[arg-type]
+
+    async def _look(self) -> None:
+        """Look in a thread: a folder may be large, or far away."""
+        self._found = await asyncio.to_thread(self._read)
+        self._show()
 
     def look(self) -> None:
-        """List what is there now; the list is made anew only where something changed."""
+        """List what is there now."""
+        self._found = self._read()
+        self._show()
+
+    def _read(self) -> list[tuple[object, ...]]:
         near = list(self._recipes())
         own = {path.resolve() for path in near}
         rest = [path for path in self._bundled() if path.resolve() not in own]
-        runs = list(reversed(self._runs()))[:RUNS_SHOWN]
+        now = time.time()
         rows: list[tuple[object, ...]] = [("head", "RECIPES")]
         rows += [("recipe", path) for path in near] or [("note", "none in this folder: n makes one")]
         if rest:
-            rows += [("head", "RECIPES THAT COME WITH GOODFIT"), *(("recipe", path) for path in rest)]
+            rows += [("head", "BUNDLED"), *(("recipe", path) for path in rest)]
         rows.append(("head", "RUNS"))
         rows += [
-            (
-                "run",
-                info.path,
-                info.name,
-                info.run,
-                info.state,
-                info.epoch,
-                info.epochs,
-                tuple((info.best or {}).items()),
-            )
-            for info in runs
+            ("run", run.path, f"{clean(run.name)} {clean(run.id)}", run.state, score(run), age(run.created, now))
+            for run in self._runs()
         ] or [("note", "none yet: t trains a recipe")]
+        return rows
+
+    def _show(self) -> None:
+        """Show what was found; the list is made anew only where something changed."""
         width = self.query_one(OptionList).scrollable_content_region.width - 2
-        if rows != self._shown or width != self._width:
-            self._shown, self._width = rows, width
-            self._fill(rows, max(12, width))
+        if self._found and (self._found != self._shown or width != self._width):
+            self._shown, self._width = self._found, width
+            self._fill(self._found, max(12, width))
 
     def repaint(self) -> None:
         """The colours changed."""
         self._shown = []
-        self.look()
+        self._show()
 
     def _fill(self, rows: list[tuple[object, ...]], width: int) -> None:
         options = self.query_one(OptionList)
@@ -133,13 +145,12 @@ class Explorer(Vertical):
                 return Text(words, f"bold {muted}", no_wrap=True, overflow="ellipsis")
             case ("recipe", Path() as path):
                 return Text(clean(path.name), colours.get("foreground", ""), no_wrap=True, overflow="ellipsis")
-            case ("run", _, name, run, str(state), epoch, epochs, best):
+            case ("run", _, str(label), str(state), str(score_), str(age_)):
                 tone = {"running": "accent", "preparing": "accent", "completed": "success", "failed": "error"}
                 line = Text(no_wrap=True, overflow="ellipsis")
                 line.append(f"{mark(state)} ", colours.get(tone.get(state, "text-muted"), ""))
-                right = _progress(state, epoch, epochs, dict(best))  # type: ignore[call-overload]
+                right = f"{score_:>8}{age_:>5}" if width >= ROOMY else score_
                 room = max(6, width - 3 - cell_len(right))
-                label = f"{clean(name)} {clean(run)[-4:]}"
                 label = label if cell_len(label) <= room else set_cell_size(label, room - 1) + "…"
                 line.append(label, colours.get("foreground", ""))
                 line.append(" " * (room - cell_len(label) + 1) + right, muted)
@@ -156,12 +167,24 @@ class Explorer(Vertical):
             self.post_message(self.Opened(*target))
 
 
-def _progress(state: str, epoch: object, epochs: object, best: dict[str, float]) -> str:
-    """`running 12/40`, or a finished run's best value."""
-    if state in ("running", "paused"):
-        return f"{state} {epoch or 0}/{epochs or '?'}"
-    shown = next((name for name in best if name not in ("train_loss", "val_loss")), None)
-    if shown is None and "val_loss" in best:
-        shown = "val_loss"
-    value = f" {percent_or_number(shown, float(best[shown]))}" if shown else ""
-    return f"{state}{value}"
+def score(run: RunInfo) -> str:
+    """How far a live run is, the best value of one that ended, or the one word that says more."""
+    if run.state in ("running", "paused"):
+        return f"{run.epoch or 0}/{run.epochs or '?'}"
+    best = run.best or {}
+    shown = next((name for name in best if name not in ("train_loss", "val_loss")), "val_loss")
+    if run.state in ("completed", "stopped") and isinstance(best.get(shown), int | float):
+        return percent_or_number(shown, float(best[shown]))
+    return run.state
+
+
+def age(created: str, now: float) -> str:
+    """How long ago, in one unit: `5m`, `3h`, `12d`."""
+    try:
+        seconds = now - datetime.fromisoformat(created).timestamp()
+    except ValueError:
+        return ""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= size:
+            return f"{int(seconds // size)}{unit}"
+    return "now"

@@ -41,7 +41,7 @@ class ModelPanel(Panel):
         yield Static("", markup=False, classes="model--in")
         yield PartList(self.context, "model.layers", "layer")
         yield Static("", markup=False, classes="model--total")
-        yield Static("+ add  d delete  D copy  J/K move", markup=False, classes="model--keys")
+        yield Static("+ add  d delete  D copy  JK move", markup=False, classes="model--keys")
         yield Scroll()
         yield FieldHelp()
 

@@ -7,11 +7,11 @@ from typing import Any
 from textual.app import ComposeResult
 from textual.widgets import Static
 
-from engine.parts import catalog
 from engine.parts.scheduler import Clock, lr_factor
 from engine.recipe.schema import Recipe, Train
 from tui.charts.line import LineChart
 from tui.charts.picture import Picture, Trace
+from tui.forms.fields import fields_of
 from tui.forms.form import FieldHelp, Form
 from tui.forms.values import show
 from tui.panels.data import steps_per_epoch
@@ -32,7 +32,7 @@ class OptimizerPanel(Panel):
 
     def compose(self) -> ComposeResult:
         """Forms, with the schedule drawn below its own."""
-        fields = catalog.describe(Train)
+        fields = fields_of(Train)
         with Scroll():
             yield Heading("optimizer", first=True)
             yield Form(self.context, "optimizer", family="optimizer")
@@ -84,7 +84,7 @@ class OptimizerPanel(Panel):
 
 
 def _help(section: str) -> str:
-    return next(info.help for info in catalog.describe(Recipe) if info.name == section)
+    return Recipe.model_fields[section].description or ""
 
 
 def schedule_picture(recipe: Recipe, steps: int) -> Picture | None:

@@ -16,6 +16,7 @@ from engine.parts import catalog
 from engine.parts.part import find, names
 from engine.recipe.edits import Edit
 from engine.recipe.paths import child, join, split
+from tui.forms.fields import fields_of
 from tui.forms.starting import starting_part
 from tui.forms.values import show
 from tui.keymap import bindings
@@ -168,13 +169,13 @@ class PartList(OptionList):
         rows = []
         for name in names(self.family):
             cls = find(self.family, name)
-            rows.append(Row(name, name, _short(catalog.summary(cls)) if cls is not None else ""))
+            rows.append(Row(name, name, catalog.summary(cls).split(". ")[0].rstrip(".") if cls is not None else ""))
 
         def picked(name: str | None) -> None:
             if name is not None:
                 self.add(path, name)
 
-        self.app.push_screen(Picker(lambda: rows, placeholder=f"Which {self.family}?"), picked)
+        self.app.push_screen(Picker(lambda: rows, columns=True, placeholder=f"Which {self.family}?"), picked)
 
     def add(self, path: str, name: str) -> None:
         """Put a new part at `path`."""
@@ -223,7 +224,7 @@ def main_value(item: Item, family: str) -> str:
         return ""
     given = item.value if isinstance(item.value, dict) else {}
     words = []
-    for info in catalog.describe(cls):
+    for info in fields_of(cls):
         if info.kind in ("layers", "part", "mapping"):
             continue
         if info.required or info.name in ("p", "kernel_size", "shortcut", "degrees", "std"):
@@ -233,8 +234,3 @@ def main_value(item: Item, family: str) -> str:
             elif info.name != "shortcut" or value == "projection":
                 words.append(show(value, info.log))
     return " ".join(words)
-
-
-def _short(text: str, most: int = 46) -> str:
-    text = text.split(". ")[0].rstrip(".")
-    return text if len(text) <= most else text[: most - 1].rstrip() + "…"

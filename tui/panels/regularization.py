@@ -11,12 +11,12 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Static
 
-from engine.parts import catalog
 from engine.parts.part import FieldInfo, find
 from engine.recipe.paths import child
 from engine.recipe.schema import Train
 from tui.clean import clean
 from tui.forms.field import Field
+from tui.forms.fields import fields_of
 from tui.forms.form import FieldHelp, Form
 from tui.panels.panel import Heading, Panel, Scroll, focus_in, put
 from tui.panels.part_list import PartList, items, main_value
@@ -34,7 +34,7 @@ class RegularizationPanel(Panel):
 
     def compose(self) -> ComposeResult:
         """One group after the other."""
-        stopping = next(info for info in catalog.describe(Train) if info.name == "early_stopping")
+        stopping = next(info for info in fields_of(Train) if info.name == "early_stopping")
         with Scroll():
             yield Heading("dropout", first=True)
             yield Vertical(classes="fields dropout")
@@ -72,7 +72,7 @@ class RegularizationPanel(Panel):
         augment.sync([Text(clean(f"{item.type} {main_value(item, 'augmentation')}")) for item in found])
         put(
             self.query_one(".augment--keys", Static),
-            "+ add  d delete  D copy  J/K move" if found else "",
+            "+ add  d delete  D copy  JK move" if found else "",
         )
         super().show_document()
 
@@ -91,7 +91,7 @@ class RegularizationPanel(Panel):
             cls = find("layer", item.type)
             if cls is None or "Dropout" not in item.type:
                 continue
-            info = next((info for info in catalog.describe(cls) if info.name == "p"), None)
+            info = next((info for info in fields_of(cls) if info.name == "p"), None)
             name = item.value.get("name") if isinstance(item.value, dict) else None
             place = item.path.removeprefix("model.layers.").replace(".layers.", ".")
             if info is not None:
@@ -102,7 +102,7 @@ class RegularizationPanel(Panel):
         found = []
         for family, names in (("optimizer", ("weight_decay",)), ("loss", ("label_smoothing",))):
             cls = find(family, self._type(family) or self._usual(family))
-            for info in catalog.describe(cls) if cls is not None else []:
+            for info in fields_of(cls) if cls is not None else []:
                 if info.name in names:
                     found.append((child(family, info.name), info, info.name))
         return found

@@ -35,6 +35,8 @@ def words(history: History, alive: bool, log: str = "", host: str = "") -> Words
         return _ended(history, finished, log)
     if not alive and history.seq and history.started is not None:
         return _gone(history, log, host)
+    if history.paused and history.plan is None:
+        return Words("‖", "paused before the first step: p goes on", "calm")
     if history.progress is not None or history.plan is None:
         return _preparing(history.progress or {})
     done = history.step / history.steps_total if history.steps_total else None

@@ -82,9 +82,11 @@ class Bar(Canvas):
 
     def _placed(self) -> list[tuple[int, Cell]]:
         """Cells with the column each begins at, as many as fit."""
-        placed = []
+        placed: list[tuple[int, Cell]] = []
         x = 0
         for cell in self._left:
+            if x and x + cell_len(cell.text.rstrip()) > self.size.width and len(placed) > 2:
+                break  # half a figure is worse than none
             placed.append((x, cell))
             x += cell_len(cell.text)
         right = list(self._right)

@@ -25,15 +25,11 @@ def data_files(folder: Path) -> list[Path]:
     return _files(folder, DATA_SUFFIXES)
 
 
-def bundled() -> list[Path]:
-    """The recipes that come with goodfit: in an installed package, else in the checkout."""
-    import engine
+def installed(path: Path) -> bool:
+    """Whether a recipe lies in the installed package: nobody's own, and not to be written over."""
+    import engine.bundled.find
 
-    home = Path(engine.__file__).parent
-    for folder in (home / "bundled" / "recipes", home.parent / "recipes"):
-        if folder.is_dir():
-            return [path for path in sorted(folder.iterdir()) if path.suffix in RECIPE_SUFFIXES and path.is_file()]
-    return []
+    return path.resolve().is_relative_to(Path(engine.bundled.find.__file__).resolve().parent)
 
 
 def _files(folder: Path, suffixes: tuple[str, ...], good: object = None) -> list[Path]:

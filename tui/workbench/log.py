@@ -18,6 +18,7 @@ from textual.timer import Timer
 from tui.charts.canvas import Canvas
 from tui.charts.grid import Grid
 from tui.keymap import bindings
+from tui.workbench.words import HARD
 
 MOST = 2000
 """Most lines that are kept."""
@@ -140,7 +141,7 @@ class Log(Canvas, can_focus=True):
 def fold(line: str, width: int, indent: int) -> list[tuple[str, bool]]:
     """A line as rows of at most `width` cells, broken between words; rows after the first are indented."""
     if cell_len(line) <= width:
-        return [(line, False)]
+        return [(line.replace(HARD, " "), False)]
     rows: list[str] = []
     now = ""
     for word in _words(line, width - indent):
@@ -150,7 +151,7 @@ def fold(line: str, width: int, indent: int) -> list[tuple[str, bool]]:
         else:
             now += word
     rows.append(now.rstrip())
-    return [(row, at > 0) for at, row in enumerate(rows)]
+    return [(row.replace(HARD, " "), at > 0) for at, row in enumerate(rows)]
 
 
 def _words(line: str, most: int) -> list[str]:

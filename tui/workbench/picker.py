@@ -62,6 +62,7 @@ class Picker(ModalScreen[str | None]):
         commands: Callable[[], Sequence[Row]] | None = None,
         typed: Callable[[str], Row | None] | None = None,
         *,
+        columns: bool = False,
         placeholder: str = "",
         query: str = "",
     ) -> None:
@@ -69,6 +70,8 @@ class Picker(ModalScreen[str | None]):
         self._rows = rows
         self._commands = commands
         self._typed_row = typed
+        self._columns = columns
+        """Notes stand in a column behind the texts, to be read, instead of at the right edge."""
         self._placeholder = placeholder
         self._query = query
         self._shown: list[Row] = []
@@ -108,15 +111,20 @@ class Picker(ModalScreen[str | None]):
         options = self.query_one(OptionList)
         options.clear_options()
         width = min(72, int(self.app.size.width * 0.94)) - 6
-        options.add_options(Option(self._line(row, spots, width), disabled=row.disabled) for _, row, spots in ranked)
+        behind = max((cell_len(clean(row.text)) for _, row, _ in ranked), default=0) if self._columns else 0
+        options.add_options(
+            Option(self._line(row, spots, width, behind), disabled=row.disabled) for _, row, spots in ranked
+        )
         if not ranked:
             options.add_option(Option("Nothing matches.", disabled=True))
         first = next((index for index, row in enumerate(self._shown) if not row.disabled), None)
         options.highlighted = first
 
-    def _line(self, row: Row, spots: tuple[int, ...], width: int) -> Text:
+    def _line(self, row: Row, spots: tuple[int, ...], width: int, behind: int) -> Text:
         note = clean(row.note)
-        room = max(8, width - cell_len(note) - 2)
+        room = min(behind, width // 2) if behind else max(8, width - cell_len(note) - 2)
+        if cell_len(note) > width - room - 2:
+            note = set_cell_size(note, max(0, width - room - 3)).rstrip() + "…"
         shown = clean(row.text)
         if cell_len(shown) > room:
             shown = set_cell_size(shown, room - 1) + "…"

@@ -129,7 +129,9 @@ class SideBar(Vertical):
         inside = [child for child in panel.query("*") if child.focusable]
         # A text line takes the plain letters: where there is something else to stand on, stand there.
         for child in sorted(inside, key=lambda child: isinstance(child, Input))[:1]:
-            child.focus()
+            # A room that was just put in place has no height yet, and would scroll for nothing.
+            child.focus(scroll_visible=False)
+            child.call_after_refresh(child.scroll_visible, animate=False)
 
 
 def in_front(switcher: ContentSwitcher) -> Widget | None:

@@ -13,6 +13,8 @@ from tui.workbench.bar import Cell
 from tui.workbench.open_run import ReplayedRun
 from tui.workbench.tab import Tab
 
+RUN_LEAST = 4
+"""Cells about a run that stay in the status bar however many keys there are."""
 TAB_MOST = 30
 """Widest that a tab's title may be."""
 
@@ -85,7 +87,9 @@ def _tab_cells(tab: Tab, active: bool) -> list[Cell]:
     return [Cell(f" {label}  ", "plain", f"tab {tab.id}")]
 
 
-def status_cells(tab: Tab | None, place: tuple[int, int] | None, typing: bool) -> tuple[list[Cell], list[Cell]]:
+def status_cells(
+    tab: Tab | None, place: tuple[int, int] | None, typing: bool, width: int = 120
+) -> tuple[list[Cell], list[Cell]]:
     """The status bar: how it stands with the tab, and the keys that matter now."""
     if tab is None:
         left = [Cell(" no tab is open", "plain")]
@@ -93,7 +97,12 @@ def status_cells(tab: Tab | None, place: tuple[int, int] | None, typing: bool) -
         left = run_cells(tab)
     else:
         left = recipe_cells(tab, place)
-    return left, hint_cells(tab, typing)
+    right = hint_cells(tab, typing)
+    if tab is not None and tab.context.run is not None:
+        # The tiles above the chart say these too: keys go before figures.
+        while len(left) > RUN_LEAST and sum(cell_len(cell.text) for cell in (*left, *right)) > width - 2:
+            left.pop()
+    return left, right
 
 
 def recipe_cells(tab: Tab, place: tuple[int, int] | None) -> list[Cell]:
@@ -196,6 +205,8 @@ def first_metric(history: object) -> str | None:
 def hint_cells(tab: Tab | None, typing: bool) -> list[Cell]:
     """The keys that matter now; while a person types, those that a text field does not take."""
     cells: list[Cell] = []
+    if typing:
+        cells += [Cell("esc", "key"), Cell(" leaves the text  ", "plain")]
     place = tab.kind if tab is not None else None
     state = tab.context.run.history.state if tab is not None and tab.context.run is not None else ""
     ended = tab is not None and tab.context.run is not None and not tab.context.run.alive
@@ -217,8 +228,6 @@ def hint_cells(tab: Tab | None, typing: bool) -> list[Cell]:
             hint = play_hint(tab.context.run)  # type: ignore[union-attr, arg-type]
         key = show_key(action.keys[0]) if typing else action.letter
         cells += [Cell(key, "key", action.id), Cell(f" {hint}  ", "plain", action.id)]
-    if typing:
-        cells += [Cell("esc", "key"), Cell(" leaves the text  ", "plain")]
-    elif tab is not None and tab.kind == "recipe":
+    if not typing and tab is not None and tab.kind == "recipe":
         cells += [Cell("enter", "key", "view.editor"), Cell(" edit  ", "plain", "view.editor")]
     return cells

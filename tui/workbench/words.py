@@ -77,26 +77,35 @@ QUIET = frozenset((*_SHOWN_ELSEWHERE, *_FOR_MACHINES, "samples_per_second"))
 """Keys of records that the Events list leaves out."""
 
 
+EPOCH_WORDS = {"train_loss": "train", "val_loss": "val"}
+HARD = "\N{NO-BREAK SPACE}"
+"""Between a name and its value: a row never ends between them."""
+
+
 def event_line(record: dict[str, Any]) -> str:
     """One line for one record: time, what and where, the rest."""
     kind = str(record.get("type", "?"))
-    rest = {key: value for key, value in record.items() if key not in QUIET and value not in (None, {}, [], "")}
+    rest = {
+        key: value
+        for key, value in record.items()
+        if key not in QUIET and value is not False and value not in (None, {}, [], "")
+    }
     epoch, step = record.get("epoch"), record.get("step")
     if kind == "epoch":
         head = f"epoch {epoch}"
         metrics = rest.pop("metrics", {})
         rest |= metrics if isinstance(metrics, dict) else {}
+        rest.pop("seconds", None)
+        rest = {EPOCH_WORDS.get(key, key.removeprefix("val_")): value for key, value in rest.items()}
     else:
         head = kind.replace("_", " ") + (f", step {step}" if step is not None else "")
     return f"{duration(_float(record.get('time'))):>7}  {clean(head):<21} {_brief(rest)}".rstrip()
 
 
-def _brief(value: object, room: int = 400) -> str:
-    if isinstance(value, dict):
-        text = "  ".join(f"{key} {_value(part)}" for key, part in value.items())
-    else:
-        text = _value(value)
-    text = clean(text)
+def _brief(value: dict[str, Any], room: int = 400) -> str:
+    text = "  ".join(
+        clean(key) if part is True else f"{clean(key)}{HARD}{clean(_value(part))}" for key, part in value.items()
+    )
     return text if len(text) <= room else text[: room - 1] + "…"
 
 

@@ -148,13 +148,13 @@ async def test_arrows_step_numbers(bench: Any) -> None:
     async with app.run_test(size=(40, 30)) as pilot:
         lr = app.field("optimizer.lr").query_one(Line)
         lr.focus()
-        await pilot.press("up", "up")
+        await pilot.press("pageup", "pageup")
         assert lr.value == "5e-3"
-        await pilot.press("down", "down", "down")
+        await pilot.press("pagedown", "pagedown", "pagedown")
         assert lr.value == "5e-4"
         p = app.field("model.layers.3.p").query_one(Line)
         p.focus()
-        await pilot.press("up", "enter")
+        await pilot.press("pageup", "enter")
         assert "p: 0.35" in app.text
 
 

@@ -27,7 +27,7 @@ async def test_the_data_panel_tells_what_the_data_is(panel_app: Any) -> None:
     async with app.run_test(size=(40, 80)) as pilot:
         await pilot.pause()
         for words in (
-            "1257 train  270 validation",
+            "1257 train, 270 val",
             "10 classes",
             "1×8×8",
             "! zip code looks like an identifier",
@@ -45,7 +45,7 @@ async def test_the_batch_size_tells_the_updates_in_an_epoch(panel_app: Any) -> N
     async with app.run_test(size=(40, 80)) as pilot:
         line = app.field("data.batch_size").query_one(Line)
         line.focus()
-        await pilot.press("up", "enter")
+        await pilot.press("pageup", "enter")
         await pilot.pause()
         assert "batch_size: 64   # small" in app.text and "20 updates an epoch" in app.lines
 
@@ -121,7 +121,7 @@ async def test_optimizer_settings_are_edits(panel_app: Any) -> None:
     app = panel_app(OptimizerPanel)
     async with app.run_test(size=(40, 60)) as pilot:
         app.field("train.epochs").query_one(Line).focus()
-        await pilot.press("up", "enter")
+        await pilot.press("pageup", "enter")
         await pilot.pause()
         assert "epochs: 41" in app.text
         assert "over 41 epochs" in app.lines
@@ -135,7 +135,7 @@ async def test_regularization_gathers_what_the_recipe_has(panel_app: Any) -> Non
         assert paths == ["model.layers.3.p", "optimizer.weight_decay", "loss.label_smoothing"]
         assert "3 drop1" in app.lines
         app.field("model.layers.3.p").query_one(Line).focus()
-        await pilot.press("up", "enter")
+        await pilot.press("pageup", "enter")
         await pilot.pause()
         assert "{type: Dropout, p: 0.35, name: drop1}" in app.text
         assert app.focused is app.field("model.layers.3.p").query_one(Line)

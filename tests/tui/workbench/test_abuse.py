@@ -5,6 +5,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pytest
+
+from engine.recipe.edits import Edit
 from tests.tui.workbench.conftest import RECIPE, Open, app_of, press, record_run, settle, status, text, until
 from tui.views.recipe import RecipeView
 from tui.workbench.dialogs import Question
@@ -90,3 +93,28 @@ async def test_odd_journals_are_shown_as_far_as_they_go(workbench: Open, folder:
         assert "digits" in text(pilot)
         await press(pilot, "a", "$")
         assert "replay" in status(pilot)
+
+
+async def test_a_recipe_that_came_with_goodfit_is_saved_elsewhere(
+    workbench: Open, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = folder / "site-packages"
+    (package / "data").mkdir(parents=True)
+    (package / "data" / "penguins.csv").write_text("a,b\n1,2\n")
+    text_ = RECIPE.replace("{type: Builtin, name: digits}", "{type: CSV, path: data/penguins.csv, target: b}")
+    (package / "penguins.yaml").write_text(text_)
+    monkeypatch.setattr("tui.workbench.actions.recipe.installed", lambda path: path.is_relative_to(package.resolve()))
+    monkeypatch.setattr("tui.workbench.files.installed", lambda path: path.resolve().is_relative_to(package.resolve()))
+    async with workbench(str(package / "penguins.yaml")) as pilot:
+        app = app_of(pilot)
+        assert app.folder == folder
+        tab = app.session.active
+        assert tab is not None
+        app.session.apply(tab, (Edit("set", "train.epochs", 11),))
+        await press(pilot, "s")
+        assert "came with goodfit" in text(pilot)
+        await press(pilot, "enter")
+        await until(pilot, lambda: (folder / "penguins.yaml").exists())
+        saved = (folder / "penguins.yaml").read_text()
+        assert "epochs: 11" in saved and str(package / "data" / "penguins.csv") in saved
+        assert (package / "penguins.yaml").read_text() == text_

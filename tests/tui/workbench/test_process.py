@@ -96,3 +96,15 @@ def test_a_run_outlives_the_killed_workbench_and_is_whole_when_it_is_back(home: 
     assert records[-1]["type"] == "finished" and records[-1]["reason"] == "stopped"
     assert len([record for record in records if record["type"] == "started"]) == 1
     assert len({record["life"] for record in records}) == 1, "the worker lived through it all"
+
+
+def test_the_screen_is_there_though_standard_error_goes_elsewhere(home: Path) -> None:
+    script = f"exec {' '.join(GOODFIT)} digits.yaml 2>log"
+    environment = {"GOODFIT_RUNS": str(home / "runs"), "GOODFIT_CACHE": str(home / "cache"), "PYTHONPATH": str(ROOT)}
+    with Terminal(["sh", "-c", script], columns=100, rows=30, cwd=home, env=environment) as screen:
+        # What is typed to the prompt meanwhile waits for the recipe that it is meant for.
+        screen.type(b"gm")
+        screen.until_text("MODEL · digits.yaml")
+        screen.type(b"q")
+        assert screen.wait() == 0
+    assert (home / "log").read_text() == ""

@@ -30,6 +30,9 @@ def overflowing(pilot) -> list[str]:  # type: ignore[no-untyped-def]
             found.append(name)
         elif widget.display and widget.region.area == 0:
             found.append(f"{name} has no room")
+    room = app.query_one("#side-rooms")
+    if room.is_on_screen and room.region.bottom > app.query_one("#status-bar").region.y:
+        found.append("the room runs below the status bar")
     for line in text(pilot).splitlines():
         if len(line) > screen.width:
             found.append(line)

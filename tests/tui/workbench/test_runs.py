@@ -245,7 +245,8 @@ async def test_the_explorer_opens_runs_and_recipes(workbench: Open, folder: Path
     run_dir = record_run(folder / "runs", 2)
     async with workbench(None, size=(120, 40)) as pilot:
         await until(pilot, lambda: f"digits {run_dir.name[-4:]}" in text(pilot))
-        assert "■" in text(pilot) and "stopped" in text(pilot)
+        line = next(line for line in text(pilot).splitlines() if f"digits {run_dir.name[-4:]}" in line)
+        assert "■" in line and "75.0 %" in line and "now" in line
         explorer = app_of(pilot).side_bar.explorer
         at = next(i for i, target in enumerate(explorer._targets) if target and target[1])
         explorer.query_one("OptionList").highlighted = at  # type: ignore[attr-defined]

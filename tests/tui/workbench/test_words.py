@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.bundled.find import recipes as bundled
 from tests.tui.workbench.conftest import RECIPE
 from tui.keymap import ACTIONS
 from tui.views.yaml_style import tokens
@@ -86,7 +87,7 @@ def test_a_record_is_one_line_without_control_characters() -> None:
     line = event_line(
         {"type": "epoch", "time": 3.2, "epoch": 2, "step": 80, "val_loss": "nan", "metrics": {"val_accuracy": 0.5}}
     )
-    assert line.split() == ["0:03", "epoch", "2", "val_loss", "nan", "val_accuracy", "0.5"]
+    assert line.split() == ["0:03", "epoch", "2", "val", "nan", "accuracy", "0.5"]
     assert "\x1b" not in event_line({"type": "finished", "time": 1, "message": "\x1b]0;title\x07bad\nnews"})
 
 
@@ -101,4 +102,4 @@ def test_lists_show_recipes_and_data_and_nothing_else(tmp_path: Path) -> None:
     assert [path.name for path in files.recipes(tmp_path)] == ["a.yaml", "b.yaml"]
     assert [path.name for path in files.data_files(tmp_path)] == ["d.csv"]
     assert files.recipes(tmp_path / "nowhere") == []
-    assert {"digits.yaml"} <= {path.name for path in files.bundled()}
+    assert {"digits.yaml"} <= {path.name for path in bundled()}

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
+from engine.bundled.find import recipes
 from engine.errors import UserError
-from engine.runs.directory import find, list_runs
+from engine.runs.directory import find
 from tui.clean import clean
 from tui.workbench import files, words
 from tui.workbench.dialogs import Answer as Choice
@@ -28,7 +29,8 @@ async def open_path(app: Workbench, name: str) -> None:
     path = Path(name).expanduser()
     try:
         if path.suffix in files.RECIPE_SUFFIXES and not path.is_dir():
-            app.folder = path.resolve().parent
+            if not files.installed(path):
+                app.folder = path.resolve().parent
             await open_recipe(app, path)
         elif path.suffix in files.DATA_SUFFIXES and path.is_file():
             await new_from(app, path)
@@ -138,12 +140,10 @@ async def quick_open(app: Workbench) -> None:
     def rows() -> list[Row]:
         found = [Row(f"recipe {path}", _near(path, app.folder), "recipe") for path in files.recipes(app.folder)]
         own = {path.resolve() for path in files.recipes(app.folder)}
-        for info in reversed(list_runs(app.runs_root)):
+        for info in app.runs.read(app.runs_root):
             found.append(Row(f"run {info.path}", f"{info.name} {info.id}", f"{words.mark(info.state)} {info.state}"))
         found += [
-            Row(f"recipe {path}", path.name, "comes with goodfit")
-            for path in files.bundled()
-            if path.resolve() not in own
+            Row(f"recipe {path}", path.name, "comes with goodfit") for path in recipes() if path.resolve() not in own
         ]
         found += [Row(f"data {path}", _near(path, app.folder), "new recipe") for path in files.data_files(app.folder)]
         return found
@@ -211,7 +211,9 @@ async def new_from(app: Workbench, path: Path) -> None:
             )
             for column in reversed(columns)
         ]
-        target = await app.push_screen_wait(Picker(lambda: rows, placeholder="Which column do you want to predict?"))
+        target = await app.push_screen_wait(
+            Picker(lambda: rows, columns=True, placeholder="Which column do you want to predict?")
+        )
         if target is None:
             return
     arguments = [str(path)] if target is None else [str(path), "--target", target]

@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.recipe.edits import Edit
+from engine.recipe.paths import child
 from engine.recipe.problem import Problem
 from tui.clean import clean
 from tui.views.recipe import RecipeView
 from tui.workbench.dialogs import Answer as Choice
 from tui.workbench.dialogs import Ask, Question
+from tui.workbench.files import installed
 
 if TYPE_CHECKING:
     from tui.app import Workbench
@@ -40,8 +43,13 @@ async def save_tab(app: Workbench, tab: Tab) -> bool:
     document = tab.context.document
     assert document is not None
     path: Path | None = None
-    if document.path is None:
-        name = await app.push_screen_wait(Ask("Save the recipe as", value="recipe.yaml"))
+    own = document.path is not None and not installed(document.path)
+    if not own:
+        title = "Save the recipe as"
+        if document.path is not None:
+            title = f"{document.path.name} came with goodfit: save yours as"
+        value = document.path.name if document.path is not None else "recipe.yaml"
+        name = await app.push_screen_wait(Ask(title, f"in {app.folder}", value=value))
         if name is None:
             return False
         path = (app.folder / Path(name).expanduser()).resolve()
@@ -60,12 +68,32 @@ async def save_tab(app: Workbench, tab: Tab) -> bool:
 
         await conflict(app, tab)
         return not tab.dirty
+    if path is not None and document.path is not None:
+        edits = anchored(document.data, document.path.parent)
+        if edits:
+            app.session.apply(tab, edits, "data paths written out")
     document.save(path)
     tab.conflict = False
     app.session.document_changed(tab)
     if document.path is not None:
         tab.write_output(f"saved {clean(document.path.name)}")
     return True
+
+
+def anchored(data: object, base: Path) -> tuple[Edit, ...]:
+    """Edits that make relative data paths absolute, for a recipe that moves away from its data."""
+    found: list[Edit] = []
+
+    def walk(value: object, at: str) -> None:
+        if isinstance(value, dict):
+            for key, inner in value.items():
+                walk(inner, child(at, key))
+        elif isinstance(value, str) and (base / value).is_file() and not Path(value).is_absolute():
+            found.append(Edit("set", at, str((base / value).resolve()), expect=value))
+
+    if isinstance(data, dict):
+        walk(data.get("data"), "data")
+    return tuple(found)
 
 
 async def reload(app: Workbench) -> None:

@@ -16,6 +16,7 @@ from tui.workbench import words
 from tui.workbench.actions.recipe import describe, save_tab
 from tui.workbench.dialogs import Answer as Choice
 from tui.workbench.dialogs import Question
+from tui.workbench.files import installed
 from tui.workbench.open_run import OpenRun, ReplayedRun
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ async def train(app: Workbench) -> None:
     assert tab is not None
     document = tab.context.document
     assert document is not None
-    if not await save_tab(app, tab):
+    unchanged = document.path is not None and installed(document.path) and not document.dirty
+    if not unchanged and not await save_tab(app, tab):
         return
     app.session.recheck(tab)
     if tab.count("error"):

@@ -1,0 +1,66 @@
+"""Every room at three sizes as plain text. GOODFIT_UPDATE_GOLDEN=1 writes the pictures anew: read what changed."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.tui.workbench.conftest import FACTS, RECIPE, Open, press, record_run, text, until
+from tui.workbench.facts import Answer
+
+PICTURES = Path(__file__).parents[1] / "snapshots"
+COLUMNS = [
+    {"name": "bill_length", "type": "number", "missing": 0, "unique": 164},
+    {"name": "island", "type": "category", "missing": 3, "unique": 3},
+    {"name": "always_one", "type": "number", "missing": 0, "unique": 1, "constant": True},
+]
+KNOWN = replace(FACTS, class_counts={"train": [125, 130, 122, 128, 126, 127, 124, 125, 122, 128]}, features=COLUMNS)
+FULL = RECIPE.replace(
+    "train:\n", "scheduler: {type: CosineAnnealingLR, warmup: {epochs: 2}}\ntrain:\n  early_stopping: {patience: 4}\n"
+)
+
+
+def compare(name: str, shown: str) -> None:
+    file = PICTURES / f"{name}.txt"
+    if os.environ.get("GOODFIT_UPDATE_GOLDEN"):
+        PICTURES.mkdir(exist_ok=True)
+        file.write_text(shown + "\n", encoding="utf-8")
+    assert file.exists(), f"no picture {file.name}: run once with GOODFIT_UPDATE_GOLDEN=1"
+    assert shown + "\n" == file.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (100, 30), (120, 40)], ids=lambda size: f"{size[0]}x{size[1]}")
+async def test_rooms(workbench: Open, folder: Path, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    async def read(*_: object) -> Answer:
+        return Answer(facts=KNOWN)
+
+    monkeypatch.setattr("tui.app.read_facts", read)
+    monkeypatch.setattr("tui.app.recipes", lambda: [Path("/goodfit/iris.yaml"), Path("/goodfit/wine.yaml")])
+    monkeypatch.setattr("tui.panels.explorer.age", lambda *_: "5m")
+    (folder / "digits.yaml").write_text(FULL)
+    run = record_run(folder / "runs", 5)
+
+    def shown() -> str:
+        words = text(pilot).replace(run.name, "20260101-0900-digits-7f3a")
+        words = re.sub(rf"\b{run.name[-4:]}\b", "7f3a", words)
+        return re.sub(r"\S+ +0:00$", f"{'100k':<15}0:00", words, flags=re.MULTILINE)
+
+    async with workbench(size=size) as pilot:
+        await until(pilot, lambda: "1.8k rows" in text(pilot))
+        where = f"{size[0]}x{size[1]}"
+        compare(f"recipe-{where}", shown())
+        for room in ("data", "model", "optimizer", "regularization", "explorer"):
+            await press(pilot, "escape", "g", room[0])
+            await until(pilot, lambda: room.upper() in text(pilot))  # noqa: B023
+            await pilot.pause(0.1)
+            compare(f"{room}-{where}", shown())
+        pilot.app.do("file.open_run", run)  # type: ignore[attr-defined]
+        await until(pilot, lambda: "5/10" in text(pilot))
+        await pilot.pause(0.7)
+        compare(f"run-{where}", shown())
+        await press(pilot, "question_mark")
+        compare(f"keys-{where}", shown())
