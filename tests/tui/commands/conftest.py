@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from engine.runs.launch import kill_worker
+from tests.tui.commands.forked import stand_in
 from tests.tui.commands.goodfit import Goodfit
 
 
@@ -24,6 +25,12 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Goodfit]:
     (goodfit.folder / "printed.jsonl").write_text(done.stdout)
     yield goodfit
     end_workers(goodfit.folder)
+
+
+@pytest.fixture
+def forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Verbs called in this process start workers and tools that need not import torch first."""
+    stand_in(monkeypatch)
 
 
 def end_workers(folder: Path) -> None:

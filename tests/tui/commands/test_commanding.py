@@ -14,6 +14,7 @@ from tests.tui.commands.goodfit import RECIPE, Goodfit, eventually, kinds
 from tui.commands import ask
 
 
+@pytest.mark.usefixtures("forked")
 def test_a_run_is_led_through_its_life(goodfit: Goodfit) -> None:
     goodfit("train", "iris.yaml", "--set", "train.epochs=1000000", "--detach")
     run_dir = goodfit.run_dir()
@@ -56,6 +57,7 @@ def test_a_run_is_led_through_its_life(goodfit: Goodfit) -> None:
     assert state_of(run_dir) == "completed"
 
 
+@pytest.mark.usefixtures("forked")
 def test_fork_starts_a_new_run(trained: Goodfit, tmp_path: Path) -> None:
     goodfit = trained.copy(tmp_path)
     source = goodfit.run_dir()

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from engine.runs.journal import encode, read
+from tests.tui.commands.forked import stand_in
 from tests.tui.commands.goodfit import RECIPE, Goodfit, kinds
 from tui.commands.replay import play
 
@@ -137,6 +138,7 @@ def test_doctor(goodfit: Goodfit) -> None:
     assert any("CPU" in name or "cuda" in name for name in names), "from the process that may import torch"
 
 
+@pytest.mark.usefixtures("forked")
 def test_test_counts_its_looks(trained: Goodfit, tmp_path: Path) -> None:
     goodfit = trained.copy(tmp_path)
     (result,) = goodfit.json("test", "last")
@@ -149,7 +151,7 @@ def test_test_counts_its_looks(trained: Goodfit, tmp_path: Path) -> None:
 FLOWERS = "sepal_length,sepal_width,petal_length,petal_width\n6.7,3.0,5.2,2.3\n5.1,3.5,1.4,0.2\n4.9,3.0,1.4,0.2\n"
 
 
-def test_predict_writes_every_row_in_order(trained: Goodfit) -> None:
+def test_predict_writes_every_row_in_order(trained: Goodfit, monkeypatch: pytest.MonkeyPatch) -> None:
     (trained.folder / "new.csv").write_text(FLOWERS)
     (line,) = trained.json("predict", "last", "new.csv", "--out", "out.csv")
     assert line == {"type": "predicted", "file": "out.csv", "rows": 3}
@@ -159,6 +161,7 @@ def test_predict_writes_every_row_in_order(trained: Goodfit) -> None:
     assert [row["row"] for row in rows] == ["0", "1", "2"]
     assert all(abs(sum(float(row[f"p_{name}"]) for name in CLASSES) - 1) < 1e-5 for row in rows)
     assert all(row["prediction"] == max(CLASSES, key=lambda name: float(row[f"p_{name}"])) for row in rows)
+    stand_in(monkeypatch)
     assert trained("predict", "last", "new.csv").stdout == text, "without --out they go to stdout"
 
 
@@ -181,6 +184,7 @@ def test_verify(trained: Goodfit) -> None:
 @pytest.mark.parametrize(
     ("kind", "key", "value", "code"), [("plan", "torch", "0.1", 3), ("epoch", "digest", "00000000", 1)]
 )
+@pytest.mark.usefixtures("forked")
 def test_verify_of_what_differs(trained: Goodfit, tmp_path: Path, kind: str, key: str, value: str, code: int) -> None:
     goodfit = trained.copy(tmp_path)
     records = read(goodfit.run_dir())
