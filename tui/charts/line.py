@@ -24,6 +24,7 @@ class LineChart(Canvas, can_focus=True):
         "chart--axis",
         "chart--train",
         "chart--validation",
+        "chart--metric",
         "chart--shade",
         "chart--level",
         "chart--best",
@@ -42,6 +43,7 @@ class LineChart(Canvas, can_focus=True):
         & > .chart--axis { color: $grid; }
         & > .chart--train { color: $train; }
         & > .chart--validation { color: $val; text-style: bold; }
+        & > .chart--metric { color: $success; }
         & > .chart--shade { color: $train 40%; }
         & > .chart--level { color: $text-muted; }
         & > .chart--best { color: $success; text-style: bold; }

@@ -63,3 +63,7 @@ class Picture:
     best: tuple[float, float, str] | None = None
     """x, y and words of the best epoch."""
     log: bool = False
+    beside: Trace | None = None
+    """One more trace, with a scale of its own at the right: a metric beside the loss."""
+    margin: bool = False
+    """Leave the room of that scale free, to stand in line with a chart that has one."""

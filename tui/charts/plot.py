@@ -26,6 +26,8 @@ from tui.charts.scale import Scale, fit, number
 
 CHROME = 3
 """Rows that are not the plot: title, axis, tick labels. A fourth, at the bottom, tells the newest marks."""
+RIGHT = 7
+"""Columns of the scale at the right, where there is one."""
 ROOMY = 12
 """From this height on there is a row for the words of marks."""
 
@@ -38,10 +40,17 @@ class Drawn:
     values: dict[str, npt.NDArray[np.float64]]
 
 
-def draw(picture: Picture, grid: Grid, scale: Scale | None = None, cursor: int | None = None) -> Drawn:
+def draw(
+    picture: Picture,
+    grid: Grid,
+    scale: Scale | None = None,
+    cursor: int | None = None,
+) -> Drawn:
     """Draw into `grid`; `scale` is the y scale of the last time, which is kept while everything fits."""
     told = [mark for mark in picture.marks if mark.words] if grid.height >= ROOMY else []
-    width, height = max(1, grid.width - GUTTER), max(1, grid.height - CHROME - bool(told))
+    width = max(1, grid.width - GUTTER - (RIGHT if picture.beside is not None or picture.margin else 0))
+    height = max(1, grid.height - CHROME - bool(told))
+    cursor = None if cursor is None else min(cursor, width - 1)
     dots = 2 * width
     found = [_columns(trace.window, picture, dots) for trace in picture.traces]
     means = [float(v) for columns, _, _, mean in found for v in mean if len(columns)]
@@ -54,6 +63,8 @@ def draw(picture: Picture, grid: Grid, scale: Scale | None = None, cursor: int |
         row = _row(scale.share(level.value), height)
         grid.put(GUTTER, row, "┄" * width, level.style)
     _lines(picture, grid, scale, found, width, height, drawn)
+    if picture.beside is not None:
+        _beside(picture.beside, picture, grid, width, height, drawn)
     if picture.best is not None:
         x, y, _ = picture.best
         if picture.low <= x <= picture.high:
@@ -63,7 +74,8 @@ def draw(picture: Picture, grid: Grid, scale: Scale | None = None, cursor: int |
             if grid.cells[row][GUTTER + cursor] in " ┄":
                 grid.put(GUTTER + cursor, row, "│", "chart--cursor")
 
-    _title(picture, grid, drawn, cursor, width)
+    if not _title(picture, grid, drawn, cursor, width):
+        _label(picture, grid, scale, width, height)
     _y_axis(grid, scale, height)
     _x_axis(picture, grid, width, height)
     _tell(told, grid)
@@ -141,6 +153,33 @@ def _lines(
                 grid.put(GUTTER + column // 2, 1, "▴", trace.style)
 
 
+def _beside(trace: Trace, picture: Picture, grid: Grid, width: int, height: int, drawn: Drawn) -> None:
+    """A trace on its own scale, behind the others, and that scale at the right edge."""
+    at, _, _, mean = _columns(trace.window, picture, 2 * width)
+    scale = fit([float(v) for v in mean], first=[float(v) for v in mean[:1]])
+    drawn.values[trace.label] = _by_cell(at, mean, width)
+    if len(at):
+        shares = np.array([scale.share(float(v)) for v in mean], dtype=np.float64)
+        last = 4 * height - 1
+        rows = np.where(np.isnan(shares), np.nan, np.clip((1 - np.clip(shares, -9, 9)) * last, -4, last + 4))
+        bits = braille.cells(braille.line(at, rows, 2 * width, 4 * height))
+        for y, text in enumerate(braille.text(bits)):
+            line = grid.cells[1 + y]
+            for x in np.flatnonzero(bits[y]).tolist():
+                if line[GUTTER + x] in " ┄":
+                    grid.put(GUTTER + x, 1 + y, text[x], trace.style)
+    edge = GUTTER + width
+    for y in range(1, height + 1):
+        grid.put(edge, y, "│", "chart--axis")
+    taken: set[int] = set()
+    for value in scale.ticks(max(2, min(6, height // 2))):
+        row = _row(scale.share(value), height)
+        if row not in taken:
+            taken.add(row)
+            grid.put(edge, row, "├", "chart--axis")
+            grid.put(edge + 1, row, f" {number(value)}", trace.style)
+
+
 def _markers(
     trace: Trace,
     grid: Grid,
@@ -182,19 +221,30 @@ def _cell(x: float, picture: Picture, width: int) -> int:
     return min(width - 1, max(0, int(share * width + 1e-6)))
 
 
-def _title(picture: Picture, grid: Grid, drawn: Drawn, cursor: int | None, width: int) -> None:
+def _label(picture: Picture, grid: Grid, scale: Scale, width: int, height: int) -> None:
+    """Where the legend has no room for levels, their words stand at the right end of their lines, if that is free."""
+    for level in picture.levels:
+        row, words = _row(scale.share(level.value), height), f" {level.label} "
+        start = GUTTER + width - len(words) - 1
+        if start > GUTTER and all(grid.cells[row][x] == "┄" for x in range(start, start + len(words))):
+            grid.put(start, row, words, "chart--dim")
+
+
+def _title(picture: Picture, grid: Grid, drawn: Drawn, cursor: int | None, width: int) -> bool:
+    """Title, legend or the values under the cursor; whether all of it has room."""
     end = grid.put(0, 0, picture.title + (" (log)" if picture.log else ""), "chart--title")
     items: list[list[tuple[str, str]]] = []
     if cursor is not None:
         x = picture.low + (cursor + 0.5) / width * (picture.high - picture.low)
         items.append([(f"{picture.x_name} ", "chart--dim"), (picture.x_text(x), "chart--text")])
-        for trace in picture.traces:
+        for trace in (*picture.traces, *([picture.beside] if picture.beside is not None else [])):
             value = float(drawn.values[trace.label][cursor])
             shown = "-" if math.isnan(value) else number(value)
             items.append([(f"{trace.label} ", "chart--dim"), (shown, trace.style)])
     else:
-        for trace in picture.traces:
-            items.append([(f"{trace.label} ", "chart--text"), (f"⠤{trace.marker or '⠤'}⠤", trace.style)])
+        for trace in (*picture.traces, *([picture.beside] if picture.beside is not None else [])):
+            if trace.label != picture.title:
+                items.append([(f"{trace.label} ", "chart--text"), (f"⠤{trace.marker or '⠤'}⠤", trace.style)])
         if picture.best is not None:
             items.append([("best ", "chart--text"), ("◆", "chart--best"), (f" {picture.best[2]}", "chart--text")])
         for level in picture.levels:
@@ -212,6 +262,7 @@ def _title(picture: Picture, grid: Grid, drawn: Drawn, cursor: int | None, width
         x_at += 3 if index else 1
         for text, style in item:
             x_at = grid.put(x_at, 0, text, style)
+    return len(shown_items) == len(items)
 
 
 def _y_axis(grid: Grid, scale: Scale, height: int) -> None:

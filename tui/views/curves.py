@@ -35,9 +35,12 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
 
 
+TITLES = {"lr": "learning rate", "grad_norm": "gradient norm"}
+
+
 def title_of(series: str) -> str:
     """A series' name as a title: val_f1_score is f1 score."""
-    return series.removeprefix("val_").replace("_", " ")
+    return TITLES.get(series) or series.removeprefix("val_").replace("_", " ")
 
 
 def value_of(series: str, value: float) -> str:
@@ -81,8 +84,8 @@ def _epochs_done(history: History) -> float:
     return history.step / per_epoch if per_epoch else float(history.epoch)
 
 
-def loss_picture(history: History, axis: Axis, log: bool) -> Picture:
-    """Training and validation loss, with all that happened on the axis."""
+def loss_picture(history: History, axis: Axis, log: bool, beside: str = "") -> Picture:
+    """Training and validation loss, with all that happened on the axis; a metric `beside` them on its own scale."""
     traces = [
         Trace("train", "chart--train", _window(history.series.get("train_loss"), axis), band=True),
         Trace("val", "chart--validation", _window(history.series.get("val_loss"), axis), marker="●"),
@@ -101,10 +104,11 @@ def loss_picture(history: History, axis: Axis, log: bool) -> Picture:
         marks(history, axis),
         best(history, axis, "val_loss"),
         log,
+        Trace(title_of(beside), "chart--metric", _window(history.series.get(beside), axis)) if beside else None,
     )
 
 
-def other_picture(history: History, name: str, axis: Axis, log: bool) -> Picture:
+def other_picture(history: History, name: str, axis: Axis, log: bool, margin: bool = False) -> Picture:
     """One more series."""
     measured = name.startswith("val_")
     trace = Trace(
@@ -125,6 +129,7 @@ def other_picture(history: History, name: str, axis: Axis, log: bool) -> Picture
         (),
         best(history, axis, name) if measured else None,
         log,
+        margin=margin,
     )
 
 

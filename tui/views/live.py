@@ -19,6 +19,8 @@ from tui.workbench.context import Context, DocumentChanged, HistoryChanged
 
 TWO_CHARTS = 24
 """From this height on a second chart has room."""
+BESIDE = 50
+"""From this width on the loss has room for a metric beside it, on a scale of its own."""
 LOW = 13
 """Below this height the tiles stand in one line."""
 
@@ -79,8 +81,8 @@ class LiveView(Vertical):
         history = run.history
         alive = bool(run.alive)
         ended = history.finished is not None or not alive
-        log = log_tail(run.run_dir) if ended and history.state in ("failed", "preparing", "running", "paused") else ""
-        state = words(history, alive, log)
+        lines = log_tail(run.run_dir) if ended and history.state in ("failed", "preparing", "running", "paused") else ""
+        state = words(history, alive, lines)
         more = self.query_one(".live--more", Static)
         if str(more.content) != state.more:
             more.update(state.more)
@@ -88,19 +90,22 @@ class LiveView(Vertical):
         self.query_one(Tiles).show(state, history)
 
         names = curves.others(history)
+        metric = next(iter(curves.metric_names(history)), "") if self.size.width >= BESIDE else ""
         loss, other = self.query_one("#loss", LineChart), self.query_one("#other", LineChart)
         roomy = self.size.height >= TWO_CHARTS
         both = roomy and bool(names)
         if other.display != both:
             other.display = both
         if both or not names or self.turn % (len(names) + 1) == 0:
-            loss.show(curves.loss_picture(history, self.axis, self.log_scale))
+            loss.show(curves.loss_picture(history, self.axis, self.log_scale, metric))
         else:
             name = names[self.turn % (len(names) + 1) - 1]
             loss.show(curves.other_picture(history, name, self.axis, self.log_scale and name == "lr"))
         if both:
-            name = names[self.turn % len(names)]
-            other.show(curves.other_picture(history, name, self.axis, self.log_scale and name == "lr"))
+            # The first metric stands beside the loss already.
+            name = names[(self.turn + bool(metric)) % len(names)]
+            log = self.log_scale and name == "lr"
+            other.show(curves.other_picture(history, name, self.axis, log, margin=bool(metric)))
 
     def next_scale(self) -> None:
         """Log or linear y."""

@@ -33,7 +33,8 @@ async def test_a_running_run_tells_its_figures(live_app: Any, make_run: Any, mak
         assert "3e-4" in values and "99.8 %" in values and "0:08" in values
         chart = app.query_one("#loss", LineChart).plain()
         assert "always guessing the average" in chart and "best ◆ 19" in chart and "▲ lr 1e-3→3e-4 at 8" in chart
-        assert "accuracy" in app.query_one("#other", LineChart).plain()
+        assert "accuracy" in app.query_one("#loss", LineChart).plain()
+        assert "learning rate" in app.query_one("#other", LineChart).plain()
 
 
 async def test_only_what_changed_is_repainted_and_silence_is_silence(
@@ -95,7 +96,7 @@ async def test_keys_change_scale_axis_and_series(live_app: Any, make_run: Any, m
         assert "time" in loss.plain() and "0:10" in loss.plain()
         view.next_series()
         await pilot.pause()
-        assert other.plain().startswith("lr")
+        assert other.plain().startswith("accuracy")
         await pilot.press("right")
         assert "time 0:" in loss.plain().splitlines()[0]
 
@@ -109,7 +110,7 @@ async def test_a_small_view_takes_turns_on_one_chart(live_app: Any, make_run: An
         for _ in range(4):
             titles.append(chart.plain().split()[0])
             app.query_one(LiveView).next_series()
-        assert titles == ["loss", "accuracy", "lr", "loss"]
+        assert titles == ["loss", "accuracy", "learning", "loss"]
 
 
 async def test_a_finished_run_looks_as_it_did_live(live_app: Any, make_run: Any, make_journal: Any) -> None:
