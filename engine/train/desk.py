@@ -123,7 +123,8 @@ class LiveDesk:
             return
         if command.verb == "checkpoint":
             wishes.saves.append(command.id)
-        elif command.verb == "stop":
+            return
+        if command.verb == "stop":
             wishes.stop = "stopped"
         elif command.verb == "pause" and not wishes.pause:
             wishes.pause = True

@@ -40,7 +40,7 @@ def command(
     from engine.runs.launch import Options, start_run
     from tui.commands.attach import started, train_to_the_end
     from tui.commands.examine import examine
-    from tui.commands.problems import show_problems, summary
+    from tui.commands.problems import count, show_problems, summary
     from tui.commands.requirements import read_requirements, refuse_unknown, score_names
 
     requirements = read_requirements(require)
@@ -51,7 +51,7 @@ def command(
     examined = examine(recipe, sets, data_root, parts)
     show_problems(examined.file, examined.document.text, examined.problems, stream=sys.stderr)
     if examined.errors or examined.facts is None:
-        warnings = len(examined.problems) - examined.errors
+        warnings = count(examined.problems, "warning")
         raise UserError(f"{examined.file} cannot be trained: {summary(examined.errors, warnings)}")
     if device is not None:
         refuse_bad_device(examined.document.text, device)

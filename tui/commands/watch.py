@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import click
@@ -24,5 +25,6 @@ def command(run: str, from_seq: int, runs: Path | None, as_json: bool) -> int:
     outcome = follow(run_dir, printer(as_json), from_seq=from_seq, stop=False)
     if outcome.signal:
         narrate(f"detached; the run goes on: goodfit watch {run_dir.name}")
-        return 0
+        if outcome.signal == signal.SIGINT:
+            return 0
     return outcome.code()
