@@ -5,6 +5,7 @@ Nothing here acts. A signal handler sets a flag and a command becomes an entry; 
 
 from __future__ import annotations
 
+import signal
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -59,11 +60,20 @@ class Desk(Protocol):
         """The next step at which the loop must look in, or None where any will do."""
 
 
+REASONS: dict[int, StopReason] = {signal.SIGTERM: "preempted", signal.SIGINT: "stopped"}
+
+
 class Flags:
     """What signal handlers set."""
 
     def __init__(self) -> None:
         self.stop: StopReason | None = None
+
+    def take_signals(self) -> None:
+        """From now on signals ask for a stop; a terminal that hangs up is nothing to a worker."""
+        for number, reason in REASONS.items():
+            signal.signal(number, lambda *_, reason=reason: self.ask(reason))
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
     def ask(self, reason: StopReason) -> None:
         """Ask for a stop; the first reason counts."""

@@ -57,11 +57,13 @@ EXIT = {"completed": 0, "early_stopped": 0, "stopped": 0, "preempted": 143}
 
 def live(run_dir: Path) -> Reason:
     """One life of the run. Raises UserError where it cannot even begin."""
+    flags = Flags()
+    flags.take_signals()  # before the lock names us as the one to send them to
     with Lock.acquire(run_dir) as lock:
         journal = Journal.open(run_dir, lock)
         lock.start_heartbeat()
         try:
-            return Life(run_dir, lock, journal).run()
+            return Life(run_dir, lock, journal, flags).run()
         finally:
             journal.close()
 
@@ -69,11 +71,11 @@ def live(run_dir: Path) -> Reason:
 class Life:
     """A worker's work on a run, from `started` or `resumed` to `finished`."""
 
-    def __init__(self, run_dir: Path, lock: Lock, journal: Journal) -> None:
+    def __init__(self, run_dir: Path, lock: Lock, journal: Journal, flags: Flags) -> None:
         self.run_dir, self.journal = run_dir, journal
         self.options = launch_options(run_dir)
         self.records = read(run_dir)
-        self.flags = Flags()
+        self.flags = flags
         self.desk = LiveDesk(Inbox(run_dir, lock.holder.token), journal, self.flags, owner_of(run_dir))
         self.text = ""
         self.session: Session | None = None
@@ -224,7 +226,6 @@ class Life:
 
     def _loop(self, session: Session, saved: Saved | None) -> Loop:
         from engine.train.checkpoint import Saver
-        from engine.train.loop import Loop
         from engine.train.position import Position
         from engine.train.rows import TimedRows
 
@@ -241,21 +242,8 @@ class Life:
                 self.write(self.saver.adopt(position, self.text, source, best))
             elif self._from is not None:
                 self.saver.go_on(saved, self._from)
-        loop = Loop(
-            session.text,
-            session.recipe,
-            read=session.read,
-            executor=session.executor,
-            steps_per_epoch=session.steps_per_epoch,
-            train_rows=len(session.prepared.train.rows),
-            measure=session.measure,
-            validated=session.validated,
-            position=position,
-            desk=self.desk,
-            rows=TimedRows(number(self.records[-1]["time"]) if self.records else 0.0),
-            saver=self.saver,
-            say=say,
-        )
+        rows = TimedRows(number(self.records[-1]["time"]) if self.records else 0.0)
+        loop = session.loop(position=position, desk=self.desk, rows=rows, saver=self.saver, say=say)
         with self.vigil.ending():  # from here on the loop hears for itself
             self.loop = loop
         return loop

@@ -23,11 +23,16 @@ from engine.recipe.validate import validate
 from engine.runs.records import DataRecord
 from engine.train import plan
 from engine.train.build.metric import compute
+from engine.train.checkpoint import Saver
+from engine.train.desk import Desk
 from engine.train.executors.autograd import AutogradExecutor
 from engine.train.feed.feed import Feed
 from engine.train.feed.loader import LoaderFeed
 from engine.train.feed.order import steps_per_epoch
 from engine.train.feed.resident import ResidentFeed
+from engine.train.loop import Loop
+from engine.train.position import Position
+from engine.train.rows import Rows
 
 ROOM = 0.5
 """Share of a GPU's free memory that the data may take."""
@@ -72,6 +77,32 @@ class Session:
             if problem.severity == "error":
                 raise UserError(problem.message, problem.hint)
         return resolve(recipe, facts)
+
+    def loop(
+        self,
+        *,
+        position: Position,
+        desk: Desk,
+        rows: Rows,
+        saver: Saver | None = None,
+        say: Callable[[str], None] = lambda text: None,
+    ) -> Loop:
+        """The loop that trains it from `position` on."""
+        return Loop(
+            self.text,
+            self.recipe,
+            read=self.read,
+            executor=self.executor,
+            steps_per_epoch=self.steps_per_epoch,
+            train_rows=len(self.prepared.train.rows),
+            measure=self.measure,
+            validated=self.validated,
+            position=position,
+            desk=desk,
+            rows=rows,
+            saver=saver,
+            say=say,
+        )
 
     def measure(self, part: str, outputs: npt.NDArray[np.float32]) -> dict[str, Any]:
         """Metrics of a part by series name; those of a regression in the target's own units."""

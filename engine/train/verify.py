@@ -21,7 +21,6 @@ from engine.runs.summary import launch_options
 from engine.train import origin, plan, tool
 from engine.train.checkpoint import read as read_checkpoint
 from engine.train.desk import Change, Script
-from engine.train.loop import Loop
 from engine.train.position import Position
 from engine.train.restored import load_parts
 from engine.train.rows import RecordedRows
@@ -78,19 +77,10 @@ def _again(
     changes = [(int(r["step"]), Change(None, r["edits"])) for r in records if r["type"] == "edited"]
     steps = {int(r["first"]): r for r in recorded if r["type"] == "steps"}
     epochs = {int(r["epoch"]): r for r in recorded if r["type"] == "epoch"}
-    loop = Loop(
-        session.text,
-        session.recipe,
-        read=session.read,
-        executor=session.executor,
-        steps_per_epoch=session.steps_per_epoch,
-        train_rows=len(session.prepared.train.rows),
-        measure=session.measure,
-        validated=session.validated,
+    loop = session.loop(
         position=_start(run_dir, session),
         desk=Script(changes, last, whole=max(epochs, default=0)),
         rows=RecordedRows([(first, int(r["count"])) for first, r in steps.items()]),
-        saver=None,
     )
     for record in loop.run():
         if isinstance(record, Steps) and record.first in steps:

@@ -17,11 +17,10 @@ from collections.abc import Callable, Iterator
 
 from engine.runs.records import Paused, Reason, Record, Resumed
 from engine.runs.storage import StorageError
-from engine.train.desk import POLL, Flags, LiveDesk, StopReason
+from engine.train.desk import POLL, REASONS, Flags, LiveDesk, StopReason
 
 PATIENCE = 2.0
 """Seconds that reading data may take to notice that a stop was asked for; then the worker leaves without it."""
-REASONS: dict[int, StopReason] = {signal.SIGTERM: "preempted", signal.SIGINT: "stopped"}
 
 
 class Halt(Exception):
@@ -46,10 +45,7 @@ class Vigil:
         self._wake, self._bell = -1, -1
 
     def begin(self) -> None:
-        """Take the signals and start to listen."""
-        for number, reason in REASONS.items():
-            signal.signal(number, lambda *_, reason=reason: self._flags.ask(reason))
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        """Start to listen."""
         self._wake, self._bell = os.pipe()
         for fd in (self._wake, self._bell):
             os.set_blocking(fd, False)

@@ -101,19 +101,10 @@ def make_loop(tmp_path: Path) -> Callable[..., Trained]:
         session = open_session(text, tmp_path)
         if state is not None:
             session.executor.load(state)
-        loop = Loop(
-            text,
-            session.recipe,
-            read=session.read,
-            executor=session.executor,
-            steps_per_epoch=session.steps_per_epoch,
-            train_rows=len(session.prepared.train.rows),
-            measure=session.measure,
-            validated=session.validated,
+        loop = session.loop(
             position=position or Position(),
             desk=Uneven(chunks, changes or [], last),
             rows=RecordedRows([(step, 1) for step in range(1, 5000)]),
-            saver=None,
         )
         loop._chunk = LARGEST_CHUNK  # only the script says how many steps run at a time
         return Trained(session, loop)
