@@ -118,6 +118,12 @@ class LiveDesk:
 
     def rest(self) -> None:
         time.sleep(POLL)
+        try:
+            self._inbox.folder.parent.stat()
+        except FileNotFoundError:  # nobody can tell the run to go on any more
+            self.wishes.stop = self.wishes.stop or "stopped"
+        except OSError:
+            pass
 
     def over(self, step: int, epoch: int) -> bool:
         return False

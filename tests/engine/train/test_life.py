@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from engine.runs.commands import request
 from engine.runs.journal import Journal, effective, read
 from engine.runs.lock import Lock
 from engine.train.checkpoint import Saver
@@ -25,16 +26,18 @@ train: {epochs: 4}
 LONG = TEXT.replace("epochs: 4", "epochs: 1000000")
 
 
-@pytest.mark.parametrize("how", ["deleted", "moved"])
+@pytest.mark.parametrize("how", ["deleted", "moved", "paused"])
 def test_a_run_whose_folder_is_gone_ends(how: str, nursery: Any) -> None:
     run_dir = nursery.create(LONG)
     process = nursery.start(run_dir)
     sys.modules[type(nursery).__module__].await_record(run_dir, lambda r: r["type"] == "epoch")
+    if how == "paused":
+        request(run_dir, "pause")
     moved = run_dir.rename(nursery.root / "moved")
-    if how == "deleted":
+    if how != "moved":
         shutil.rmtree(moved)
     process.join(20)
-    assert process.exitcode not in (None, 0)
+    assert process.exitcode is not None and (process.exitcode != 0 or how == "paused")
     assert not run_dir.exists()
     if how == "moved":
         assert "folder is gone" in read(moved)[-1]["message"]
