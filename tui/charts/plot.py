@@ -168,6 +168,7 @@ def _beside(trace: Trace, picture: Picture, grid: Grid, width: int, height: int,
             for x in np.flatnonzero(bits[y]).tolist():
                 if line[GUTTER + x] in " ┄":
                     grid.put(GUTTER + x, 1 + y, text[x], trace.style)
+        _markers(trace, grid, scale, at, mean, width, height)
     edge = GUTTER + width
     for y in range(1, height + 1):
         grid.put(edge, y, "│", "chart--axis")
@@ -195,7 +196,7 @@ def _markers(
     while every * apart < 3:
         every *= 2
     for index, (column, value) in enumerate(zip(at.tolist(), mean.tolist(), strict=True)):
-        if index % every == 0 and math.isfinite(value):
+        if trace.marker and index % every == 0 and math.isfinite(value):
             grid.put(GUTTER + column // 2, _row(scale.share(value), height), trace.marker, trace.style)
 
 

@@ -104,7 +104,7 @@ def loss_picture(history: History, axis: Axis, log: bool, beside: str = "") -> P
         marks(history, axis),
         best(history, axis, "val_loss"),
         log,
-        Trace(title_of(beside), "chart--metric", _window(history.series.get(beside), axis)) if beside else None,
+        Trace(title_of(beside), "chart--metric", _window(history.series.get(beside), axis), "○") if beside else None,
     )
 
 

@@ -62,8 +62,8 @@ def _ended(history: History, finished: dict[str, Any], log: str) -> Words:
     if reason == "completed":
         return Words("✓", f"completed: {_epochs(history)}{best}", "good", done=1.0)
     if reason == "early_stopped":
-        why = message or f"{history.monitor} no longer improved"
-        return Words("✓", f"stopped early {at}: {why}{best}", "good", done=done)
+        since = f" since epoch {history.best_epoch}" if history.best_epoch is not None else ""
+        return Words("✓", f"stopped early {at}: no better {history.monitor}{since}", "good", done=done)
     if reason in ("stopped", "preempted"):
         who = "stopped and saved" if reason == "stopped" else "stopped by the system, saved"
         return Words("■", f"{who} {at}{best}: r resumes", "calm", done=done)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import ContentSwitcher, Input, Static
 
+from tui.charts.line import LineChart
 from tui.clean import clean
 from tui.panels.data import DataPanel
 from tui.panels.explorer import Explorer
@@ -88,7 +90,11 @@ class SideBar(Vertical):
         """Name what the room is bound to: `MODEL · run 7f3a, live`."""
         title = self.room.upper()
         if self.room != "explorer" and self._tab is not None:
+            run = self._tab.context.run
             title += f" · {clean(self._tab.context.title)}"
+            room = self.query_one("#side-title").content_size.width
+            if room and cell_len(title) > room and run is not None and not run.alive:
+                title = title.removesuffix(run.history.state) + "ended"  # how it ended stands in the tab
         if title != self._title:
             self._title = title
             self.query_one("#side-title", Static).update(title)
@@ -127,8 +133,8 @@ class SideBar(Vertical):
             panel.focus()
             return
         inside = [child for child in panel.query("*") if child.focusable]
-        # A text line takes the plain letters: where there is something else to stand on, stand there.
-        for child in sorted(inside, key=lambda child: isinstance(child, Input))[:1]:
+        # A text line takes the plain letters: where there is a choice or a list to stand on, stand there.
+        for child in sorted(inside, key=lambda child: (isinstance(child, LineChart), isinstance(child, Input)))[:1]:
             # A room that was just put in place has no height yet, and would scroll for nothing.
             child.focus(scroll_visible=False)
             child.call_after_refresh(child.scroll_visible, animate=False)

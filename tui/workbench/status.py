@@ -15,6 +15,8 @@ from tui.workbench.tab import Tab
 
 RUN_LEAST = 4
 """Cells about a run that stay in the status bar however many keys there are."""
+RECIPE_LEAST = 3
+"""As above, about a recipe: errors, warnings, and what is wrong here."""
 TAB_MOST = 30
 """Widest that a tab's title may be."""
 
@@ -98,10 +100,11 @@ def status_cells(
     else:
         left = recipe_cells(tab, place)
     right = hint_cells(tab, typing)
-    if tab is not None and tab.context.run is not None:
-        # The tiles above the chart say these too: keys go before figures.
-        while len(left) > RUN_LEAST and sum(cell_len(cell.text) for cell in (*left, *right)) > width - 2:
-            left.pop()
+    # Keys go before figures that stand elsewhere too: all of them on a run, the way out of a text on a recipe.
+    least = RUN_LEAST if tab is not None and tab.context.run is not None else RECIPE_LEAST
+    wanted = right if least == RUN_LEAST else right[:2]
+    while len(left) > least and sum(cell_len(cell.text) for cell in (*left, *wanted)) > width - 2:
+        left.pop()
     return left, right
 
 

@@ -95,11 +95,12 @@ def event_line(record: dict[str, Any]) -> str:
         head = f"epoch {epoch}"
         metrics = rest.pop("metrics", {})
         rest |= metrics if isinstance(metrics, dict) else {}
-        rest.pop("seconds", None)
+        for shown_on_the_chart in ("seconds", "lr"):
+            rest.pop(shown_on_the_chart, None)
         rest = {EPOCH_WORDS.get(key, key.removeprefix("val_")): value for key, value in rest.items()}
     else:
         head = kind.replace("_", " ") + (f", step {step}" if step is not None else "")
-    return f"{duration(_float(record.get('time'))):>7}  {clean(head):<21} {_brief(rest)}".rstrip()
+    return f"{duration(_float(record.get('time'))):>7}  {clean(head):<10}  {_brief(rest)}".rstrip()
 
 
 def _brief(value: dict[str, Any], room: int = 400) -> str:
@@ -111,7 +112,7 @@ def _brief(value: dict[str, Any], room: int = 400) -> str:
 
 def _value(value: object) -> str:
     if isinstance(value, float):
-        return number(value, 4)
+        return number(value)
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key} {_value(part)}" for key, part in value.items()) + "}"
     if isinstance(value, list):

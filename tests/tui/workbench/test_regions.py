@@ -11,54 +11,9 @@ from tests.tui.workbench.conftest import RECIPE, Open, app_of, press, record_run
 from tui.keymap import ACTIONS
 from tui.views.recipe import RecipeView
 from tui.workbench.actions import layers
-from tui.workbench.dialogs import Chord, Question
+from tui.workbench.dialogs import Question
 from tui.workbench.help import KeysScreen
 from tui.workbench.picker import Picker
-
-SIZES = [(80, 24), (100, 30), (120, 40)]
-ROOMS = {"e": "EXPLORER", "d": "DATA", "m": "MODEL", "o": "OPTIMIZER", "r": "REGULARIZATION"}
-
-
-def overflowing(pilot) -> list[str]:  # type: ignore[no-untyped-def]
-    """Visible widgets that reach beyond the screen or out of the region that holds them."""
-    app = app_of(pilot)
-    screen = app.screen.region
-    found = []
-    for name in ("title-bar", "activity-bar", "side-bar", "tab-bar", "editor", "bottom-panel", "status-bar"):
-        widget = app.query_one(f"#{name}")
-        if widget.display and not screen.contains_region(widget.region):
-            found.append(name)
-        elif widget.display and widget.region.area == 0:
-            found.append(f"{name} has no room")
-    room = app.query_one("#side-rooms")
-    if room.is_on_screen and room.region.bottom > app.query_one("#status-bar").region.y:
-        found.append("the room runs below the status bar")
-    for line in text(pilot).splitlines():
-        if len(line) > screen.width:
-            found.append(line)
-    return found
-
-
-@pytest.mark.parametrize("size", SIZES)
-async def test_every_region_fits_and_every_room_opens(workbench: Open, size: tuple[int, int]) -> None:
-    async with workbench(size=size) as pilot:
-        assert overflowing(pilot) == []
-        assert len(text(pilot).splitlines()) == size[1]
-        for letter, title in ROOMS.items():
-            await press(pilot, "g")
-            assert isinstance(pilot.app.screen, Chord)
-            await press(pilot, letter)
-            assert title in text(pilot)
-            assert overflowing(pilot) == []
-        await press(pilot, "escape")
-        shown = "PROBLEMS 0" in text(pilot)
-        assert shown == (size[1] >= 28)
-        await press(pilot, "j")
-        assert ("PROBLEMS 0" in text(pilot)) != shown
-        assert overflowing(pilot) == []
-        await press(pilot, "g", "p")
-        assert "PROBLEMS 0" in text(pilot)
-        assert overflowing(pilot) == []
 
 
 async def test_on_a_narrow_screen_the_side_bar_lies_over_and_goes_away(workbench: Open) -> None:

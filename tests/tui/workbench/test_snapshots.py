@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tui.workbench.conftest import FACTS, RECIPE, Open, press, record_run, text, until
+from tests.tui.workbench.conftest import FACTS, RECIPE, Open, app_of, press, record_run, text, until
 from tui.workbench.facts import Answer
 
 PICTURES = Path(__file__).parents[1] / "snapshots"
@@ -31,6 +31,26 @@ def compare(name: str, shown: str) -> None:
         file.write_text(shown + "\n", encoding="utf-8")
     assert file.exists(), f"no picture {file.name}: run once with GOODFIT_UPDATE_GOLDEN=1"
     assert shown + "\n" == file.read_text(encoding="utf-8")
+
+
+def overflowing(pilot) -> list[str]:  # type: ignore[no-untyped-def]
+    """Visible widgets that reach beyond the screen or out of the region that holds them."""
+    app = app_of(pilot)
+    screen = app.screen.region
+    found = []
+    for name in ("title-bar", "activity-bar", "side-bar", "tab-bar", "editor", "bottom-panel", "status-bar"):
+        widget = app.query_one(f"#{name}")
+        if widget.display and not screen.contains_region(widget.region):
+            found.append(name)
+        elif widget.display and widget.region.area == 0:
+            found.append(f"{name} has no room")
+    room = app.query_one("#side-rooms")
+    if room.is_on_screen and room.region.bottom > app.query_one("#status-bar").region.y:
+        found.append("the room runs below the status bar")
+    for line in text(pilot).splitlines():
+        if len(line) > screen.width:
+            found.append(line)
+    return found
 
 
 @pytest.mark.parametrize("size", [(80, 24), (100, 30), (120, 40)], ids=lambda size: f"{size[0]}x{size[1]}")
@@ -58,9 +78,10 @@ async def test_rooms(workbench: Open, folder: Path, size: tuple[int, int], monke
             await until(pilot, lambda: room.upper() in text(pilot))  # noqa: B023
             await pilot.pause(0.1)
             compare(f"{room}-{where}", shown())
+            assert overflowing(pilot) == []
         pilot.app.do("file.open_run", run)  # type: ignore[attr-defined]
         await until(pilot, lambda: "5/10" in text(pilot))
         await pilot.pause(0.7)
         compare(f"run-{where}", shown())
-        await press(pilot, "question_mark")
-        compare(f"keys-{where}", shown())
+        await press(pilot, "escape", "j")
+        assert ("EVENTS" in text(pilot)) == (size[1] < 28) and overflowing(pilot) == []
