@@ -58,6 +58,10 @@ class ModelPanel(Panel):
     def on_resize(self, event: events.Resize) -> None:
         """Align the columns anew."""
         super().on_resize(event)
+        self.call_after_refresh(self._align)
+
+    def _align(self) -> None:
+        """The list has its own new width now."""
         if self.query(PartList):
             self.query_one(PartList).sync(self.lines())
 
