@@ -15,6 +15,8 @@ def test_the_example_recipe_has_no_problem(goodfit: Program) -> None:
     assert goodfit.json("show", "water.yaml") == [{"type": "recipe", "text": EXAMPLE}]
     (resolved,) = goodfit.json("show", "water.yaml", "--resolved")
     assert "outputs}" not in resolved["text"] and "amsgrad: false" in resolved["text"]
+    goodfit.write("resolved.yaml", resolved["text"])
+    assert goodfit.json("check", "resolved.yaml")[-1]["warnings"] == 0, "a default written out is no mistake"
 
 
 def test_all_problems_come_at_once_with_their_places(goodfit: Program) -> None:

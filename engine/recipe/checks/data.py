@@ -31,7 +31,9 @@ def split_is_one(subject: Subject) -> None:
         subject.error("data.split.validation", message, "try 0.15", subject.set("data.split.validation", 0.15))
     if split.column is not None:
         for name in ("validation", "test"):
-            if subject.document.get(f"data.split.{name}") is not None:
+            # A default written out, as in resolved.yaml, is no mistake.
+            usual = type(split).model_fields[name].default
+            if subject.document.get(f"data.split.{name}") not in (None, usual):
                 message = f"the column {split.column} says which rows are for {name}: this share is not used"
                 subject.warn(f"data.split.{name}", message, "remove it", subject.unset(f"data.split.{name}"))
 
@@ -107,7 +109,8 @@ def batches(subject: Subject) -> None:
 def without_effect(subject: Subject) -> None:
     """Keys that change nothing here."""
     data = subject.recipe.data
-    if subject.document.get("data.target_scale") == "standard" and subject.task not in ("regression", None):
+    # Not of `standard`: the default written out, as in resolved.yaml, is no mistake.
+    if subject.document.get("data.target_scale") == "none" and subject.task not in ("regression", None):
         message = f"target_scale is for regression, not for {subject.task}"
         subject.warn("data.target_scale", message, "remove it", subject.unset("data.target_scale"))
     if data.pin_memory and subject.recipe.train.device in ("cpu", "mps"):

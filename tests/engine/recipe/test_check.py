@@ -181,7 +181,7 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], str, str]] = [
     (E, {"data.augment": [{"type": "RandomRotation"}]}, {}, "data.augment.0", "works on images"),
     (W, {"data.batch_size": 500}, {}, "data.batch_size", "one update an epoch"),
     (E, {"data.batch_size": 500, "data.drop_last": True}, {}, "data.drop_last", "leaves out every row"),
-    (W, {"data.target_scale": "standard"}, {}, "data.target_scale", "is for regression"),
+    (W, {"data.target_scale": "none"}, {}, "data.target_scale", "is for regression"),
     (W, {"data.pin_memory": True, "train.device": "cpu"}, {}, "data.pin_memory", "CUDA"),
     (N, {"data.shuffle": False}, {}, "data.shuffle", "same order"),
     (E, {"search.space": {}}, {}, "search.space", "nothing to vary"),
