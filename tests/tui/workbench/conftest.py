@@ -140,7 +140,13 @@ def status(pilot: Pilot[int]) -> str:
 
 def record_run(root: Path, epochs: int = 3, *, name: str = "digits", finished: bool = True, alive: bool = False) -> Any:
     """A run on disk as a worker would have left it; with `alive` its lock is still held and returned."""
-    run_dir = create(root, name, "train", RECIPE, {"recipe_path": str(root.parent / f"{name}.yaml"), "argv": []})
+    run_dir = create(
+        root,
+        name,
+        "train",
+        RECIPE,
+        {"recipe_path": str(root.parent / f"{name}.yaml"), "base": str(root.parent), "argv": []},
+    )
     lock = Lock.acquire(run_dir)
     journal = Journal.open(run_dir, lock)
     for record in records(run_dir, epochs, finished):

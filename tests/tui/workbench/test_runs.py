@@ -134,6 +134,18 @@ async def test_quitting_leaves_the_run_and_says_so(workbench: Open, folder: Path
     lock.release()
 
 
+async def test_opening_a_recipe_comes_back_to_the_run_that_trains_it(workbench: Open, folder: Path) -> None:
+    record_run(folder / "runs", 2, name="other", finished=False, alive=True)
+    _, lock, journal = record_run(folder / "runs", 3, finished=False, alive=True)
+    async with workbench("digits.yaml") as pilot:
+        await until(pilot, lambda: len(app_of(pilot).session.tabs) == 2)
+        await until(pilot, lambda: "still training" in notes(pilot))
+        assert [tab.kind for tab in app_of(pilot).session.tabs] == ["recipe", "run"]
+        assert len(run_of(pilot).history.epochs) == 3
+    journal.close()
+    lock.release()
+
+
 async def test_replay_plays_holds_hurries_and_begins_again(workbench: Open, folder: Path) -> None:
     run_dir = record_run(folder / "runs", 3)
     journal = run_dir / "events.log"

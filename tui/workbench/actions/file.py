@@ -32,6 +32,7 @@ async def open_path(app: Workbench, name: str) -> None:
             if not files.installed(path):
                 app.folder = path.resolve().parent
             await open_recipe(app, path)
+            await come_back(app)
         elif path.suffix in files.DATA_SUFFIXES and path.is_file():
             await new_from(app, path)
         elif path.is_dir() and not (path / "recipe.yaml").is_file():
@@ -41,6 +42,21 @@ async def open_path(app: Workbench, name: str) -> None:
     except UserError:
         await app.show_active()
         raise
+
+
+async def come_back(app: Workbench) -> None:
+    """To the run that trains the recipe in front, where the last workbench left one behind."""
+    from tui.workbench.actions.run import running
+
+    document = app.session.active.context.document if app.session.active else None
+    if document is None or document.path is None:
+        return
+    left = await app.in_thread(lambda: running(app, document))
+    if left is not None:
+        await open_run(app, left.path)
+        app.say(
+            f"{left.name} {left.id} is still {'paused' if left.state == 'paused' else 'training'}: here it is again."
+        )
 
 
 async def open_folder(app: Workbench, folder: Path) -> None:
