@@ -25,7 +25,7 @@ data:
   missing: median
   split: {validation: 0.15, test: 0.15, stratify: true, seed: 0}
   normalize: standard
-  target_scale: none
+  target_scale: standard
   augment: []
   limit: 100
   batch_size: 32
