@@ -95,7 +95,9 @@ def schedule_picture(recipe: Recipe, steps: int) -> Picture | None:
     total = epochs * steps
     at = np.unique(np.linspace(0, total - 1, min(total, POINTS)).round().astype(int))
     try:
-        rates = np.array([base * lr_factor(recipe.scheduler, _clock(int(step), steps, epochs, base)) for step in at])
+        # A plateau schedule is drawn for validation that always improves: no history, and so no fall.
+        clocks = (Clock(int(step), int(step) // steps, steps, epochs, (), base) for step in at)
+        rates = np.array([base * lr_factor(recipe.scheduler, clock) for clock in clocks])
     except (ArithmeticError, ValueError):
         return None
     xs = at / steps
@@ -104,9 +106,3 @@ def schedule_picture(recipe: Recipe, steps: int) -> Picture | None:
         return xs, rates, rates, rates
 
     return Picture("learning rate", [Trace("lr", "chart--train", window)], 0.0, float(epochs))
-
-
-def _clock(step: int, steps: int, epochs: int, base: float) -> Clock:
-    epoch = step // steps
-    # A plateau schedule is drawn for a validation loss that always improves.
-    return Clock(step, epoch, steps, epochs, tuple(-float(e) for e in range(epoch)), base)

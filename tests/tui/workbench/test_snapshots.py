@@ -35,7 +35,7 @@ async def compare(pilot: Pilot[int], name: str, shown: Callable[[], str]) -> Non
         file.write_text(shown() + "\n", encoding="utf-8")
     assert file.exists(), f"no picture {file.name}: run once with GOODFIT_UPDATE_GOLDEN=1"
     wanted = file.read_text(encoding="utf-8").removesuffix("\n")
-    for _ in range(30):
+    for _ in range(200):
         if shown() == wanted:
             break
         await pilot.pause(0.1)
