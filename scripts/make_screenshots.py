@@ -45,7 +45,7 @@ async def walk(size: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         recipe = Path(folder) / "digits.yaml"
         # Small batches take longer: time to draw the run while it goes on.
-        recipe.write_text((ROOT / "recipes" / "digits.yaml").read_text().replace("batch_size: 32", "batch_size: 16"))
+        recipe.write_text((ROOT / "recipes" / "digits.yaml").read_text().replace("batch_size: 32", "batch_size: 4"))
         os.chdir(folder)
         app = Workbench(Options(runs=Path(folder) / "runs"), str(recipe))
         async with app.run_test(size=(width, height)) as pilot:
