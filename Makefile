@@ -22,6 +22,7 @@ lint: env           ## ruff and mypy --strict
 env: $(STAMP)       ## make the environment
 
 $(STAMP): pyproject.toml constraints.txt
+	@echo "Setting up $(VENV): about a minute, this once."
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $@

@@ -137,7 +137,7 @@ class Loop:
     def _advance(self) -> Iterator[Record]:
         """A chunk of steps. How many there are in one never changes a bit."""
         position = self.position
-        rates = [self._rate(position.step + offset) for offset in range(self._chunk_length())]
+        rates = self._rates(self._chunk_length())
         began = time.monotonic()
         self._executor.mark()
         ran, broken = self._run(rates), None
@@ -215,18 +215,22 @@ class Loop:
         self._step_seconds = each if not self._step_seconds else 0.5 * (self._step_seconds + each)
         self._chunk = max(1, min(int(CHUNK_SECONDS / self._step_seconds), 2 * self._chunk, LARGEST_CHUNK))
 
-    def _rate(self, step: int) -> Rate:
-        """What the schedule says of the update after `step` ones."""
-        scheduler = self.recipe.scheduler
-        clock = Clock(
-            step=step,
-            epoch=self.position.epoch,
-            steps_per_epoch=self._steps_per_epoch,
-            epochs=self.recipe.train.epochs,
-            monitored=tuple(self.position.monitored),
-            lr=self.recipe.optimizer.lr,
-        )
-        return Rate(learning_rate(scheduler, clock), momentum_at(scheduler, clock))
+    def _rates(self, count: int) -> list[Rate]:
+        """What the schedule says of the next `count` updates, all of this epoch."""
+        scheduler, position = self.recipe.scheduler, self.position
+        monitored = tuple(position.monitored)  # once: it grows with the run, and stands still within an epoch
+        clocks = [
+            Clock(
+                step=position.step + offset,
+                epoch=position.epoch,
+                steps_per_epoch=self._steps_per_epoch,
+                epochs=self.recipe.train.epochs,
+                monitored=monitored,
+                lr=self.recipe.optimizer.lr,
+            )
+            for offset in range(count)
+        ]
+        return [Rate(learning_rate(scheduler, clock), momentum_at(scheduler, clock)) for clock in clocks]
 
     # The end of an epoch
 

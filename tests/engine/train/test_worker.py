@@ -21,24 +21,9 @@ from engine.runs.launch import Options, fork_run, owner_of, pick_checkpoint, wor
 from engine.runs.lock import probe
 from engine.train.standby import wait_for_claim
 from engine.train.verify import verify
+from tests.engine.train.conftest import DIGITS
 
-RECIPE = """\
-name: digits
-seed: 3
-data:
-  source: {type: Builtin, name: digits}
-  limit: 100
-  batch_size: 32
-model:
-  layers:
-    - {type: Linear, out_features: 24}
-    - ReLU
-    - {type: Dropout, p: 0.3, name: drop1}
-    - {type: Linear, out_features: outputs}
-optimizer: {type: Adam, lr: 0.01}
-train: {epochs: 3}
-"""
-LONG = RECIPE.replace("epochs: 3", "epochs: 100000")
+LONG = DIGITS.replace("epochs: 3", "epochs: 100000")
 
 
 @pytest.fixture
@@ -64,7 +49,7 @@ def edit(path: str, value: Any) -> dict[str, Any]:
 
 
 def test_a_run_from_started_to_finished(nursery: Any) -> None:
-    run_dir = nursery.train(RECIPE, test=True)
+    run_dir = nursery.train(DIGITS, test=True)
     records = read(run_dir)
     kinds = [record["type"] for record in records]
     assert kinds[0] == "started" and kinds[-1] == "finished"
@@ -82,7 +67,7 @@ def test_a_run_from_started_to_finished(nursery: Any) -> None:
     assert finished["reason"] == "completed" and finished["best_epoch"] == 3
     assert set(finished["best"]) == {"train_loss", "val_loss", "val_accuracy"}
     assert set(finished["test"]) == {"test_loss", "test_accuracy"}
-    assert finished["recipe"] == RECIPE
+    assert finished["recipe"] == DIGITS
     look = next(r for r in records if r["type"] == "test_evaluated")
     assert look["metrics"] == finished["test"] and look["looks"] == 1
     assert probe(run_dir) == "dead"
@@ -92,7 +77,7 @@ def test_a_run_from_started_to_finished(nursery: Any) -> None:
 
 
 def test_verify_names_the_first_row_that_differs(nursery: Any) -> None:
-    run_dir = nursery.train(RECIPE)
+    run_dir = nursery.train(DIGITS)
     log = run_dir / "events.log"
     lines = log.read_bytes().splitlines(keepends=True)
     for number, line in enumerate(lines):
@@ -110,14 +95,14 @@ def test_verify_names_the_first_row_that_differs(nursery: Any) -> None:
 def test_verify_says_why_it_cannot_compare(nursery: Any) -> None:
     from engine.train.verify import NotComparable
 
-    run_dir = nursery.train(RECIPE.replace("{epochs: 3}", "{epochs: 1, deterministic: false}"))
+    run_dir = nursery.train(DIGITS.replace("{epochs: 3}", "{epochs: 1, deterministic: false}"))
     with pytest.raises(NotComparable, match="deterministic is false"):
         list(verify(run_dir))
 
 
 @pytest.mark.parametrize("place", ["loading", "first steps", "a checkpoint", "epoch 12"])
 def test_killed_anywhere_and_resumed_equals_uninterrupted(place: str, nursery: Any, until: Any, train: Any) -> None:
-    text = RECIPE.replace("epochs: 3", "epochs: 24")
+    text = DIGITS.replace("epochs: 3", "epochs: 24")
     run_dir = nursery.create(text)
     process = nursery.start(run_dir)
     wanted = {
@@ -228,7 +213,7 @@ def test_a_stopped_run_goes_on_where_it_stopped(nursery: Any, until: Any) -> Non
 def test_a_fork_goes_on_from_its_checkpoint(place: str | None, nursery: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from engine.recipe.edits import Edit
 
-    source = nursery.train(RECIPE)
+    source = nursery.train(DIGITS)
     record = pick_checkpoint(source, place)
     monkeypatch.setattr(launch, "launch", lambda run_dir, lock: None)
     run_dir = fork_run(
@@ -283,7 +268,7 @@ def test_the_death_of_its_owner_stops_a_worker(nursery: Any, until: Any) -> None
 
 
 def test_bad_data_ends_with_a_message_and_no_traceback(nursery: Any) -> None:
-    run_dir = nursery.train(RECIPE.replace("Builtin, name: digits", "CSV, path: nowhere.csv, target: y"))
+    run_dir = nursery.train(DIGITS.replace("Builtin, name: digits", "CSV, path: nowhere.csv, target: y"))
     finished = read(run_dir)[-1]
     assert finished["reason"] == "error" and "nowhere.csv" in finished["message"]
     assert "Traceback" not in finished["message"] and finished["best"] == {}
@@ -304,7 +289,7 @@ def test_a_second_worker_is_refused(nursery: Any, until: Any) -> None:
 def test_the_standby_leaves_at_the_end_of_its_input_and_works_when_claimed(nursery: Any, until: Any) -> None:
     command = [sys.executable, "-P", "-m", "engine.train.worker", "--standby"]
     claimed = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=worker_environment())
-    run_dir = nursery.create(RECIPE)
+    run_dir = nursery.create(DIGITS)
     nobody, end = os.pipe()
     os.close(end)
     with os.fdopen(nobody) as stdin, pytest.MonkeyPatch.context() as patch:
