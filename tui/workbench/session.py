@@ -383,4 +383,6 @@ def finished_words(run: OpenRun, record: dict[str, Any]) -> str:
     reason = str(record.get("reason", "")).replace("_", " ")
     ended = {"completed": "has finished", "early stopped": "stopped early", "stopped": "is stopped, its state is saved"}
     words_ = f"{run.name} {run.short} {ended.get(reason, f'ended: {reason}')}"
-    return f"{words_}. {record['message']}" if record.get("message") else f"{words_}."
+    # The live tab says why a run that went well is over; more words here would lie over its chart.
+    tell = record.get("message") and reason not in ended
+    return f"{words_}. {record['message']}" if tell else f"{words_}."

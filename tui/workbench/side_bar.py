@@ -137,7 +137,13 @@ class SideBar(Vertical):
         for child in sorted(inside, key=lambda child: (isinstance(child, LineChart), isinstance(child, Input)))[:1]:
             # A room that was just put in place has no height yet, and would scroll for nothing.
             child.focus(scroll_visible=False)
-            child.call_after_refresh(child.scroll_visible, animate=False)
+            child.call_after_refresh(show_start, child, panel)
+
+
+def show_start(child: Widget, room: Widget) -> None:
+    """Bring the first rows of `child` into sight; a room where they are already stays at its top."""
+    if not room.region.y <= child.region.y < room.region.bottom:
+        child.scroll_visible(animate=False)
 
 
 def in_front(switcher: ContentSwitcher) -> Widget | None:

@@ -265,3 +265,20 @@ async def test_the_explorer_opens_runs_and_recipes(workbench: Open, folder: Path
         await press(pilot, "enter")
         await until(pilot, lambda: app_of(pilot).session.active is not None)
         assert run_of(pilot).run_dir == run_dir
+
+
+async def test_the_data_of_an_ended_run_is_shown_from_its_top(workbench: Open, folder: Path) -> None:
+    from engine.runs.journal import encode
+
+    journal = record_run(folder / "runs", 3) / "events.log"
+    records = [json.loads(line[9:]) for line in journal.read_text().splitlines()]
+    for record in records:
+        if record["type"] == "data":
+            record["features"] = [{"name": f"pixel_{i}", "type": "number"} for i in range(64)]
+    journal.write_bytes(b"".join(encode(record) for record in records))
+    async with workbench("last", size=(120, 40)) as pilot:
+        await press(pilot, "g", "d")
+        await until(pilot, lambda: app_of(pilot).focused in list(app_of(pilot).side_bar.query("*")))
+        await settle(pilot)
+        await settle(pilot)
+        assert "SOURCE" in text(pilot)
