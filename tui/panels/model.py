@@ -6,7 +6,6 @@ from math import prod
 
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
-from textual import events
 from textual.app import ComposeResult
 from textual.widgets import Static
 
@@ -17,7 +16,7 @@ from tui.charts.scale import number
 from tui.clean import clean
 from tui.forms.form import FieldHelp, Form
 from tui.panels.panel import Heading, Panel, Scroll, focus_in, put
-from tui.panels.part_list import Item, PartList, items, main_value
+from tui.panels.part_list import Item, PartList, main_value
 
 
 class ModelPanel(Panel):
@@ -39,7 +38,7 @@ class ModelPanel(Panel):
     def compose(self) -> ComposeResult:
         """Input, layers, totals, the form of one layer, help."""
         yield Static("", markup=False, classes="model--in")
-        yield PartList(self.context, "model.layers", "layer")
+        yield PartList(self.context, "model.layers", "layer", self.lines)
         yield Static("", markup=False, classes="model--total")
         yield Static("+ add  d delete  D copy  JK move", markup=False, classes="model--keys")
         yield Scroll()
@@ -51,19 +50,9 @@ class ModelPanel(Panel):
         facts = self.context.facts
         words = f"in {shape_words(facts.shape)}" if facts is not None else f"in {self._unknown()}"
         put(self.query_one(".model--in", Static), words)
-        layers.sync(self.lines())
+        layers.sync()
         put(self.query_one(".model--total", Static), self._totals())
         super().show_document()
-
-    def on_resize(self, event: events.Resize) -> None:
-        """Align the columns anew."""
-        super().on_resize(event)
-        self.call_after_refresh(self._align)
-
-    def _align(self) -> None:
-        """The list has its own new width now."""
-        if self.query(PartList):
-            self.query_one(PartList).sync(self.lines())
 
     def _unknown(self) -> str:
         if self.context.facts_error:
@@ -82,13 +71,10 @@ class ModelPanel(Panel):
             visit(self.context.checked.rows)
         return found
 
-    def lines(self) -> list[Text]:
+    def lines(self, found: list[Item], width: int) -> list[Text]:
         """A line a layer: index, type and main value, output shape, parameters; below it why it cannot work."""
-        layers = self.query_one(PartList)
-        document = self.context.document
-        width = max(24, (layers.content_size.width or self.size.width or 36) - 2)
+        width = max(24, width)
         rows = self._rows()
-        found = items(document.get("model.layers", []) if document is not None else [], "model.layers")
         shapes = max((len(shape_words(row.output)) for row in rows.values() if row.output is not None), default=3)
         counts = max((len(number(row.parameters)) for row in rows.values() if row.parameters), default=3)
         columns = (min(shapes, 12) + 1, counts + 1) if rows else (0, 0)

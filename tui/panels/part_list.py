@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -69,8 +69,18 @@ class PartList(OptionList):
     class Opened(Message):
         """The person pressed Enter on a part."""
 
-    def __init__(self, context: Context, path: str, family: str, *, id: str | None = None) -> None:
+    def __init__(
+        self,
+        context: Context,
+        path: str,
+        family: str,
+        lines: Callable[[list[Item], int], list[Text]],
+        *,
+        id: str | None = None,
+    ) -> None:
+        """`lines` draws the parts for a width in cells."""
         super().__init__(id=id, markup=False)
+        self._row_texts = lines
         self.context = context
         self.path = path
         self.family = family
@@ -87,11 +97,17 @@ class PartList(OptionList):
         at = self.highlighted
         return self.items[at] if at is not None and at < len(self.items) else None
 
-    def sync(self, rows: Sequence[Text] | None = None) -> None:
-        """Show the document; `rows` are the lines, else the bare names."""
+    def on_resize(self) -> None:
+        """The lines are drawn for the width that the list really has."""
+        self.sync()
+
+    def sync(self) -> None:
+        """Show the document."""
         document = self.context.document
         self.items = items(document.get(self.path, []) if document is not None else [], self.path)
-        rows = rows if rows is not None and len(rows) == len(self.items) else [Text(i.type) for i in self.items]
+        # A column is left to the scrollbar, so that it never makes a line wrap, nor by that keeps itself alive.
+        padding = self.get_component_styles("option-list--option").padding.width
+        rows = self._row_texts(self.items, self.content_region.width - padding - 1)
         was = self._wanted or self._last
         self._wanted = None
         if not self.items:

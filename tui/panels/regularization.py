@@ -19,7 +19,7 @@ from tui.forms.field import Field
 from tui.forms.fields import fields_of
 from tui.forms.form import FieldHelp, Form
 from tui.panels.panel import Heading, Panel, Scroll, focus_in, put
-from tui.panels.part_list import PartList, items, main_value
+from tui.panels.part_list import Item, PartList, items, main_value
 
 USUAL = "CrossEntropyLoss"
 
@@ -52,7 +52,7 @@ class RegularizationPanel(Panel):
                 help=stopping.help,
             )
             yield Heading("augmentation")
-            yield PartList(self.context, "data.augment", "augmentation")
+            yield PartList(self.context, "data.augment", "augmentation", self.lines)
             yield Static("", markup=False, classes="panel--note augment--keys")
             yield Vertical(classes="augmentation")
         yield FieldHelp()
@@ -67,14 +67,16 @@ class RegularizationPanel(Panel):
         decay = self._decay()
         self._fill(".decay", decay)
         augment = self.query_one(PartList)
-        document = self.context.document
-        found = items(document.get("data.augment", []) if document is not None else [], "data.augment")
-        augment.sync([Text(clean(f"{item.type} {main_value(item, 'augmentation')}")) for item in found])
+        augment.sync()
         put(
             self.query_one(".augment--keys", Static),
-            "+ add  d delete  D copy  JK move" if found else "",
+            "+ add  d delete  D copy  JK move" if augment.items else "",
         )
         super().show_document()
+
+    def lines(self, found: list[Item], _: int) -> list[Text]:
+        """A line an augmentation: type and main value."""
+        return [Text(clean(f"{item.type} {main_value(item, 'augmentation')}")) for item in found]
 
     def _fill(self, where: str, wanted: list[tuple[str, FieldInfo, str]]) -> None:
         """Fields for `wanted` (path, field, label); those that are there already stay, with the focus."""

@@ -202,3 +202,17 @@ async def test_totals_wait_for_shapes(panel_app: Any) -> None:
     async with app.run_test(size=(40, 30)) as pilot:
         await pilot.pause()
         assert "parameters: known once" in str(app.query_one(".model--total", Static).content)
+
+
+@pytest.mark.parametrize("layers", [4, 40])
+async def test_a_layer_takes_one_line_whatever_the_width(panel_app: Any, layers: int) -> None:
+    text = "data: {source: {type: Builtin, name: digits}}\nmodel:\n  layers:\n    - Flatten\n"
+    text += "    - {type: Linear, out_features: 128}\n" * layers + "optimizer: Adam\n"
+    app = panel_app(ModelPanel, text=text)
+    async with app.run_test(size=(40, 30)) as pilot:
+        for width in (40, 33, 36):
+            await pilot.resize_terminal(width, 30)
+            await pilot.pause()
+            held = app.query_one(PartList)
+            assert held.virtual_size.height == layers + 1
+            assert sum("Linear" in line for line in app.lines.splitlines()) > 3
