@@ -9,7 +9,7 @@ run: env            ## open the workbench on a bundled recipe (headless where st
 	@if [ -t 1 ]; then $(BIN)/goodfit recipes/digits.yaml; else $(BIN)/goodfit train recipes/digits.yaml; fi
 
 test: env           ## run the whole suite
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4
 
 faults: env         ## kill workers at random and let system calls fail, with counts (minutes; strace for the latter)
 	$(BIN)/python -m tests.faults
