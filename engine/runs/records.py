@@ -244,6 +244,76 @@ class TestEvaluated(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
+class DeviceUse(Record):
+    """How busy the device is, now and then; None where the device does not say."""
+
+    type: ClassVar[str] = "device_use"
+    device: str
+    memory_own: int | None
+    """Bytes that this worker holds."""
+    memory_used: int | None
+    """Bytes that everybody holds."""
+    memory_total: int | None
+    utilization: float | None
+    """Per cent."""
+    temperature: float | None
+    """Degrees Celsius."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial(Record):
+    """A trial of a search is over."""
+
+    type: ClassVar[str] = "trial"
+    number: int
+    """From 0."""
+    state: Literal["completed", "pruned", "failed"]
+    edits: list[Json]
+    """What makes the search's recipe the trial's."""
+    params: Json
+    """The same as {edit path: value}."""
+    value: float | None
+    """Best value of the monitored series; None for a trial that failed."""
+    train_loss: float | None
+    val_loss: float | None
+    """Of the best epoch."""
+    metrics: Json
+    """Of the best epoch, by series name."""
+    best_epoch: int | None
+    epochs: int
+    """Epochs done."""
+    seconds: float
+    run: str | None
+    """Name of the child run; None where it could not be made."""
+    message: str = ""
+    """Why it failed or was pruned."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialEpochs(Record):
+    """How the trials that train at present stand after an epoch."""
+
+    type: ClassVar[str] = "trial_epochs"
+    numbers: list[int]
+    params: list[Json]
+    """By trial, as in `trial`."""
+    train_loss: list[float]
+    val_loss: list[float | None]
+    value: list[float | None]
+    """The monitored series."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Importance(Record):
+    """How much each searched setting matters to the result: shares that add up to 1."""
+
+    type: ClassVar[str] = "importance"
+    values: dict[str, float]
+    trials: int
+    """Completed trials that it was worked out from."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Finished(Record):
     """End of a life."""
 
@@ -279,6 +349,10 @@ RECORDS: dict[str, type[Record]] = {
         Resumed,
         Replanned,
         TestEvaluated,
+        DeviceUse,
+        Trial,
+        TrialEpochs,
+        Importance,
         Finished,
     )
 }

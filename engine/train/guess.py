@@ -6,11 +6,9 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from engine.data.prepared import Part, Prepared
-from engine.train.executors.autograd import AutogradExecutor
-from engine.train.executors.executor import Slice
+from engine.train.executors.executor import Executor, Slice
 
 
 def judged(prepared: Prepared) -> str:
@@ -18,17 +16,15 @@ def judged(prepared: Prepared) -> str:
     return "validation" if len(prepared.validation.rows) else "train"
 
 
-def loss_at_init(executor: AutogradExecutor, part: str) -> float:
+def loss_at_init(executor: Executor, part: str) -> float:
     """Loss of the untrained network."""
     return _ratio(list(executor.evaluate(part)))
 
 
-def loss_of_average(executor: AutogradExecutor, prepared: Prepared, part: str) -> float:
+def loss_of_average(executor: Executor, prepared: Prepared, part: str) -> float:
     """Loss of answering every row with the same: the training part's class shares, or its mean."""
     data = {"train": prepared.train, "validation": prepared.validation}[part]
-    outputs = torch.from_numpy(
-        np.tile(average(prepared.train, prepared.facts.task, prepared.facts.outputs), (len(data.rows), 1))
-    )
+    outputs = np.tile(average(prepared.train, prepared.facts.task, prepared.facts.outputs), (len(data.rows), 1))
     return executor.score(outputs, data.y)
 
 

@@ -250,12 +250,11 @@ class Life:
 
     def _plan(self, session: Session) -> Plan:
         from engine.train import early_stopping, guess
-        from engine.train.build.model import count_parameters
 
         part = guess.judged(session.prepared)
         return Plan(
             **asdict(session.choice),
-            parameters=count_parameters(session.executor.model),
+            parameters=session.executor.parameters,
             steps_per_epoch=session.steps_per_epoch,
             epochs=session.recipe.train.epochs,
             loss_at_init=guess.loss_at_init(session.executor, part),

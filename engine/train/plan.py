@@ -15,6 +15,7 @@ from engine.recipe.schema import Recipe
 from engine.runs.records import Json
 from engine.train import origin
 from engine.train.build.optimizer import kernel_for
+from engine.train.executors import choice as executors
 
 
 @dataclass(frozen=True)
@@ -40,18 +41,20 @@ def choose(recipe: Recipe, facts: Facts, device: str | None = None) -> Choice:
     `device` stands in for the recipe's. Raises UserError where the machine cannot do what is asked.
     """
     chosen = find_device(device or recipe.train.device)
+    precision = _precision(recipe, chosen)
+    picked = executors.pick(recipe, facts, chosen, precision)
     threads, why = _threads(recipe, facts, chosen)
     return Choice(
-        executor=_executor(recipe),
+        executor=picked.name,
         device=str(chosen),
         threads=threads,
-        precision=_precision(recipe, chosen),
+        precision=precision,
         optimizer_kernel=kernel_for(recipe.optimizer, chosen),
         memory_format="contiguous",
         torch=torch.__version__,
         cpu=cpu_name(),
         gpu=gpu_name(chosen),
-        reason=f"autograd runs every recipe; {why}",
+        reason=f"{picked.reason}; {why}",
     )
 
 
@@ -154,14 +157,6 @@ def _threads(recipe: Recipe, facts: Facts, device: torch.device) -> tuple[int, s
         return 1, f"one thread, since the work is on {device}"
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return threads_for(recipe, facts, cores)
-
-
-def _executor(recipe: Recipe) -> str:
-    if recipe.train.executor not in ("auto", "autograd"):
-        raise UserError(
-            f"this version has no {recipe.train.executor} executor", "use train.executor: auto, which picks one"
-        )
-    return "autograd"
 
 
 def _precision(recipe: Recipe, device: torch.device) -> str:

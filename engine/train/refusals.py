@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from engine.train.executors.autograd import AutogradExecutor
 from engine.train.loop import Loop
 from engine.train.session import Session
 
@@ -41,7 +42,7 @@ def smaller_batch(loop: Loop | None, message: str) -> str:
 
 def _guilty(session: Session | None, words: str, rows: int = 2) -> str:
     """The layer that raises an error with these words, found by running them one after another."""
-    if session is None:
+    if session is None or not isinstance(session.executor, AutogradExecutor):
         return ""
     model = session.executor.model.train()
     device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))

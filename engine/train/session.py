@@ -25,17 +25,13 @@ from engine.train import plan
 from engine.train.build.metric import compute
 from engine.train.checkpoint import Saver
 from engine.train.desk import Desk
-from engine.train.executors.autograd import AutogradExecutor
-from engine.train.feed.feed import Feed
-from engine.train.feed.loader import LoaderFeed
+from engine.train.executors import choice as executors
+from engine.train.executors.executor import Executor
+from engine.train.feed.opening import open_feed
 from engine.train.feed.order import steps_per_epoch
-from engine.train.feed.resident import ResidentFeed
 from engine.train.loop import Loop
 from engine.train.position import Position
 from engine.train.rows import Rows
-
-ROOM = 0.5
-"""Share of a GPU's free memory that the data may take."""
 
 
 def read_recipe(text: str) -> Recipe:
@@ -58,7 +54,7 @@ class Session:
     """Resolved."""
     prepared: Prepared
     choice: plan.Choice
-    executor: AutogradExecutor
+    executor: Executor
     steps_per_epoch: int
 
     @property
@@ -148,39 +144,17 @@ def open_session(
             f"drop_last leaves no batch: {rows} training rows do not fill one of {recipe.data.batch_size}",
             "lower data.batch_size, or set data.drop_last: false",
         )
-    executor = AutogradExecutor(
+    executor = executors.build(
+        choice.executor,
         recipe,
         prepared,
         open_feed(recipe, prepared, torch_device),
         device=torch_device,
         precision=choice.precision,
         kernel=choice.optimizer_kernel,
+        memory_format=choice.memory_format,
     )
     return Session(text, recipe, prepared, choice, executor, steps)
-
-
-def open_feed(recipe: Recipe, prepared: Prepared, device: torch.device) -> Feed:
-    """The feed that the recipe asks for."""
-    data = recipe.data
-    if data.num_workers:
-        return LoaderFeed(
-            prepared.train,
-            seed=recipe.seed,
-            batch_size=data.batch_size,
-            shuffle=data.shuffle,
-            drop_last=data.drop_last,
-            device=device,
-            workers=data.num_workers,
-            pin_memory=data.pin_memory,
-        )
-    home = device
-    if device.type == "cuda":
-        size = prepared.train.x.nbytes + prepared.train.y.nbytes
-        free, _ = torch.cuda.mem_get_info(device)
-        home = device if size < ROOM * free else torch.device("cpu")
-    return ResidentFeed(
-        prepared.train, seed=recipe.seed, batch_size=data.batch_size, shuffle=data.shuffle, device=device, home=home
-    )
 
 
 def data_record(prepared: Prepared) -> DataRecord:

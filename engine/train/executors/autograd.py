@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from engine.data.facts import Facts
 from engine.data.prepared import Prepared
 from engine.errors import UserError
 from engine.recipe.schema import Recipe
@@ -16,7 +17,7 @@ from engine.runs import live
 from engine.train import layers
 from engine.train.build.augmentation import build_augmentation
 from engine.train.build.loss import build_loss
-from engine.train.build.model import build_model
+from engine.train.build.model import build_model, count_parameters
 from engine.train.build.optimizer import build_optimizer, set_momentum
 from engine.train.executors.executor import Losses, Ran, Rate, Slice, State
 from engine.train.executors.lean import spare_compiler, update_of
@@ -38,6 +39,7 @@ class AutogradExecutor:
         device: torch.device,
         precision: str = "fp32",
         kernel: str | None = None,
+        memory_format: str = "contiguous",
     ) -> None:
         """Build network, loss and optimizer; the weights come from `recipe.seed`, drawn on the CPU."""
         torch.manual_seed(recipe.seed)
@@ -147,7 +149,6 @@ class AutogradExecutor:
     def evaluate_rows(
         self, x: npt.NDArray[Any], y: npt.NDArray[Any] | None, slice_rows: int | None = None
     ) -> Iterator[Slice]:
-        """Evaluate any rows; without targets the loss is 0."""
         rows = slice_rows or slice_of(x.shape[1:])
         for start in range(0, len(x), rows):
             with torch.inference_mode():
@@ -162,10 +163,13 @@ class AutogradExecutor:
                 slice_ = Slice(numerator, denominator, outputs.cpu().numpy())
             yield slice_
 
-    def score(self, outputs: torch.Tensor, y: npt.NDArray[Any]) -> float:
-        """Loss of given outputs (N, width)."""
+    @property
+    def parameters(self) -> int:
+        return count_parameters(self.model)
+
+    def score(self, outputs: npt.NDArray[np.float32], y: npt.NDArray[Any]) -> float:
         with torch.inference_mode():
-            return float(self._loss(outputs.to(self._device), resident(y, self._device)))
+            return float(self._loss(resident(outputs, self._device), resident(y, self._device)))
 
     def _to_unit(self, x: torch.Tensor) -> torch.Tensor:
         if self._scaling is None:
@@ -291,6 +295,16 @@ class AutogradExecutor:
 
     def close(self) -> None:
         self._feed.close()
+
+
+def refuses(recipe: Recipe, facts: Facts, device: torch.device, precision: str) -> str | None:
+    """Autograd runs every recipe."""
+    return None
+
+
+def build(recipe: Recipe, prepared: Prepared, feed: Feed, **choice: Any) -> AutogradExecutor:
+    """The executor at its initial weights."""
+    return AutogradExecutor(recipe, prepared, feed, **choice)
 
 
 def slice_of(shape: tuple[int, ...]) -> int:

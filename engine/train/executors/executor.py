@@ -57,11 +57,23 @@ class Slice:
 class Executor(Protocol):
     """Runs steps. Between two calls the loop may look at and replace its state."""
 
+    @property
+    def parameters(self) -> int:
+        """Trainable values."""
+
     def run(self, epoch: int, index: int, rates: Sequence[Rate]) -> Ran:
         """One step for each rate, from batch `index` of the epoch after `epoch` whole ones."""
 
     def evaluate(self, part: str) -> Iterator[Slice]:
         """Loss and outputs of a part in eval mode, slice by slice; leaves weights and generators untouched."""
+
+    def evaluate_rows(
+        self, x: npt.NDArray[Any], y: npt.NDArray[Any] | None, slice_rows: int | None = None
+    ) -> Iterator[Slice]:
+        """The same for any rows, as raw as `Part.x`; without targets the loss is 0."""
+
+    def score(self, outputs: npt.NDArray[np.float32], y: npt.NDArray[Any]) -> float:
+        """Loss of given outputs (N, width) against prepared targets."""
 
     def finite(self, losses: Losses) -> bool:
         """Whether everything is still finite after a chunk with these losses."""

@@ -12,7 +12,7 @@ from engine.runs.records import RECORDS, Finished, Resumed, Started, Steps
 CONTRACT = {
     *("started", "progress", "data", "plan", "steps", "probe", "epoch", "edited", "checkpoint", "finding"),
     *("finding_updated", "finding_cleared", "command_accepted", "command_refused", "paused", "resumed", "replanned"),
-    *("test_evaluated", "finished"),
+    *("test_evaluated", "device_use", "trial", "trial_epochs", "importance", "finished"),
 }
 
 
