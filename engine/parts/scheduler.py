@@ -56,6 +56,8 @@ class Scheduler(Part):
     family: ClassVar[str] = "scheduler"
     needs_length: ClassVar[bool] = False
     """Whether the factor depends on how long the run is to be."""
+    counts_epochs: ClassVar[bool] = False
+    """Whether the factor stands still within an epoch of the schedule's own clock."""
 
     warmup: Warmup | None = setting(None, help="a linear climb in front of the schedule")
 
@@ -90,6 +92,18 @@ def momentum_at(scheduler: Scheduler | None, clock: Clock) -> float | None:
     return None if scheduler is None else scheduler.momentum(_own(scheduler, clock))
 
 
+def steps_alike(scheduler: Scheduler | None, clock: Clock) -> int | None:
+    """For how many updates from here on rate and momentum stay as they are, within this epoch; None: all of it."""
+    if scheduler is None:
+        return None
+    if scheduler.warmup is None:
+        return None if scheduler.counts_epochs else 1
+    step = clock.step - scheduler.warmup.steps(clock.steps_per_epoch)
+    if step < 0 or not scheduler.counts_epochs:
+        return 1
+    return clock.steps_per_epoch - step % clock.steps_per_epoch
+
+
 def monitored_series(scheduler: Scheduler | None) -> str | None:
     """The series that the schedule wants in `Clock.monitored`, or None."""
     return scheduler.monitor if isinstance(scheduler, ReduceLROnPlateau) else None
@@ -118,6 +132,7 @@ class StepLR(Scheduler):
     """
 
     torch: ClassVar[str | None] = "torch.optim.lr_scheduler.StepLR"
+    counts_epochs: ClassVar[bool] = True
 
     step_size: int = setting(10, help="epochs between two drops", ge=1)
     gamma: float = setting(0.1, help="factor of each drop", gt=0, le=1)
@@ -134,6 +149,7 @@ class MultiStepLR(Scheduler):
     """
 
     torch: ClassVar[str | None] = "torch.optim.lr_scheduler.MultiStepLR"
+    counts_epochs: ClassVar[bool] = True
 
     milestones: list[Count] = setting(help="epochs after which the rate drops, rising")
     gamma: float = setting(0.1, help="factor of each drop", gt=0, le=1)
@@ -156,6 +172,7 @@ class ExponentialLR(Scheduler):
     """
 
     torch: ClassVar[str | None] = "torch.optim.lr_scheduler.ExponentialLR"
+    counts_epochs: ClassVar[bool] = True
 
     gamma: float = setting(0.95, help="factor of each epoch", gt=0, le=1)
 
@@ -173,6 +190,7 @@ class CosineAnnealingLR(Scheduler):
     """
 
     torch: ClassVar[str | None] = "torch.optim.lr_scheduler.CosineAnnealingLR"
+    counts_epochs: ClassVar[bool] = True
     needs_length: ClassVar[bool] = True
 
     T_max: int | None = setting(None, help="epochs down to the lowest rate; left out: to the end of the run", ge=1)
@@ -252,6 +270,7 @@ class ReduceLROnPlateau(Scheduler):
     """
 
     torch: ClassVar[str | None] = "torch.optim.lr_scheduler.ReduceLROnPlateau"
+    counts_epochs: ClassVar[bool] = True
 
     monitor: str = setting("val_loss", help="series to watch")
     mode: Literal["min", "max"] | None = setting(None, help="which way is better; left out: known from the series")

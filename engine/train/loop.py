@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.errors import UserError
-from engine.parts.scheduler import Clock, learning_rate, momentum_at, monitored_series
+from engine.parts.scheduler import Clock, learning_rate, momentum_at, monitored_series, steps_alike
 from engine.recipe.schema import Recipe
 from engine.runs import live
 from engine.runs.records import CommandAccepted, CommandRefused, Edited, Epoch, Paused, Reason, Record, Resumed
@@ -219,18 +219,20 @@ class Loop:
         """What the schedule says of the next `count` updates, all of this epoch."""
         scheduler, position = self.recipe.scheduler, self.position
         monitored = tuple(position.monitored)  # once: it grows with the run, and stands still within an epoch
-        clocks = [
-            Clock(
-                step=position.step + offset,
+        rates: list[Rate] = []
+        while len(rates) < count:
+            clock = Clock(
+                step=position.step + len(rates),
                 epoch=position.epoch,
                 steps_per_epoch=self._steps_per_epoch,
                 epochs=self.recipe.train.epochs,
                 monitored=monitored,
                 lr=self.recipe.optimizer.lr,
             )
-            for offset in range(count)
-        ]
-        return [Rate(learning_rate(scheduler, clock), momentum_at(scheduler, clock)) for clock in clocks]
+            rate = Rate(learning_rate(scheduler, clock), momentum_at(scheduler, clock))
+            left = count - len(rates)
+            rates += [rate] * min(steps_alike(scheduler, clock) or left, left)
+        return rates
 
     # The end of an epoch
 

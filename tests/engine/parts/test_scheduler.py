@@ -21,6 +21,7 @@ from engine.parts.scheduler import (
     lr_factor,
     momentum_at,
     monitored_series,
+    steps_alike,
 )
 from tests.engine.parts import drawn
 
@@ -156,3 +157,21 @@ def test_plateaus_know_which_way_is_better() -> None:
 
 def test_without_a_schedule_the_rate_is_constant() -> None:
     assert rates(None, 3, 3, []) == [LR] * 9
+
+
+@pytest.mark.parametrize("name", names("scheduler"))
+@settings(max_examples=60, deadline=None)
+@given(data=st.data(), steps_per_epoch=st.integers(1, 5), epochs=st.integers(1, 8))
+def test_nothing_moves_while_it_says_so(name: str, data: st.DataObject, steps_per_epoch: int, epochs: int) -> None:
+    part = data.draw(drawn.part_of("scheduler", name))
+    monitored = data.draw(st.lists(st.floats(0.1, 2.0), min_size=epochs, max_size=epochs))
+    clocks = [
+        Clock(step, step // steps_per_epoch, steps_per_epoch, epochs, tuple(monitored[: step // steps_per_epoch]), LR)
+        for step in range(steps_per_epoch * epochs)
+    ]
+    for step, clock in enumerate(clocks):
+        end = (clock.epoch + 1) * steps_per_epoch
+        alike = steps_alike(part, clock)
+        for later in clocks[step : end if alike is None else min(end, step + alike)]:
+            assert learning_rate(part, later) == learning_rate(part, clock)
+            assert momentum_at(part, later) == momentum_at(part, clock)
