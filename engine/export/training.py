@@ -10,6 +10,7 @@ from engine.export.network import call
 from engine.export.script import Script, literal
 from engine.parts.loss import BCEWithLogitsLoss, CrossEntropyLoss
 from engine.parts.metric import Metric, higher_is_better
+from engine.parts.work import format_for
 from engine.recipe.schema import Recipe
 
 FUSED = ("SGD", "Adam", "AdamW", "Adagrad")
@@ -107,7 +108,7 @@ def _evaluate(script: Script, recipe: Recipe, facts: Facts, image: bool) -> str:
     lines.append(f"            targets = torch.tensor(y[start : start + {slice_}], device=DEVICE)")
     if image:
         lines.append("            inputs = normalized(to_unit(inputs, scaling), scaling)")
-    lines += [f"            {line}" for line in forward(recipe, "found")]
+    lines += [f"            {line}" for line in forward(recipe, facts, "found")]
     lines.append("            loss = float(criterion(found, targets))")
     lines.append(f"            weight = {_denominator(recipe, 'targets')}")
     lines.append("            numerator, denominator = numerator + loss * weight, denominator + weight")
@@ -122,15 +123,22 @@ def _evaluate(script: Script, recipe: Recipe, facts: Facts, image: bool) -> str:
     return "\n".join(lines)
 
 
-def forward(recipe: Recipe, name: str) -> list[str]:
+def forward(recipe: Recipe, facts: Facts, name: str) -> list[str]:
     """Lines that put `inputs` through the network."""
+    lines = ["inputs = inputs.contiguous(memory_format=torch.channels_last)"] if channels_last(recipe, facts) else []
     if recipe.train.precision == "fp32":
-        return [f"{name} = model(inputs)"]
+        return [*lines, f"{name} = model(inputs)"]
     enabled = "" if recipe.train.precision == "bf16" else ', enabled=DEVICE.type == "cuda"'
     return [
+        *lines,
         f"with torch.autocast(DEVICE.type, dtype=torch.bfloat16{enabled}):",
         f"    {name} = model(inputs).float()",
     ]
+
+
+def channels_last(recipe: Recipe, facts: Facts) -> bool:
+    """Whether images lie in memory with their channels last, as convolutions like them."""
+    return format_for(recipe, facts) == "channels_last"
 
 
 def _denominator(recipe: Recipe, targets: str) -> str:
@@ -236,7 +244,8 @@ def _extra(facts: Facts, image: bool) -> str:
 def _setup(recipe: Recipe, facts: Facts, image: bool) -> list[str]:
     lines = [f"    parts{_extra(facts, image)} = prepare()"]
     lines.append('    x, y = (torch.tensor(array, device=DEVICE) for array in parts["train"])')
-    lines.append("    model = build_network().to(DEVICE)")
+    layout = ", memory_format=torch.channels_last" if channels_last(recipe, facts) else ""
+    lines.append(f"    model = build_network().to(DEVICE{layout})")
     lines.append("    criterion = build_loss(y)")
     lines.append("    optimizer = build_optimizer(model)")
     steps = "len(x) // BATCH_SIZE" if recipe.data.drop_last else "-(-len(x) // BATCH_SIZE)"
@@ -266,7 +275,7 @@ def _epochs(recipe: Recipe, facts: Facts, image: bool, validated: bool) -> list[
         step.append(f"inputs = normalized({inner}, scaling)")
     elif data.augment:
         step.append("inputs = augment(inputs, rows, draws)")
-    step += forward(recipe, "outputs")
+    step += forward(recipe, facts, "outputs")
     step += ["loss = criterion(outputs, targets)", "optimizer.zero_grad()", "loss.backward()"]
     if train.clip_grad_norm is not None:
         step.append(f"torch.nn.utils.clip_grad_norm_(list(model.parameters()), {train.clip_grad_norm!r})")

@@ -1,14 +1,15 @@
-"""How much arithmetic a step takes, and so how many threads it is worth."""
+"""How much arithmetic a step takes, and so how many threads it is worth and how images lie in memory."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from engine.parts.stack import Row, trace
 
 if TYPE_CHECKING:
     from engine.data.facts import Facts
+    from engine.parts.layer import Layer
     from engine.recipe.schema import Recipe
 
 SMALL_STEP = 3e8
@@ -43,3 +44,17 @@ def threads_for(recipe: Recipe, facts: Facts, cores: int) -> tuple[int, str]:
         return 1, f"one thread, since a step is small ({amount:.1e} multiply-adds)"
     threads = min(cores, MOST_THREADS)
     return threads, f"{threads} threads for {amount:.1e} multiply-adds a step"
+
+
+def format_for(recipe: Recipe, facts: Facts) -> str:
+    """The memory format that convolutions run fastest in: channels last for images, half as fast again on a CPU, whose
+    kernels work so inside and need not turn every activation around."""
+    image = len(facts.shape) == 3 and any(_convolves(recipe.model.layers))
+    return "channels_last" if image else "contiguous"
+
+
+def _convolves(layers: Iterable[Layer]) -> Iterator[bool]:
+    for layer in layers:
+        yield layer.type_name() == "Conv2d"
+        if isinstance(held := getattr(layer, "layers", None), list):
+            yield from _convolves(held)

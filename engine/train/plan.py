@@ -10,7 +10,7 @@ import torch
 
 from engine.data.facts import Facts
 from engine.errors import UserError
-from engine.parts.work import threads_for
+from engine.parts.work import format_for, threads_for
 from engine.recipe.schema import Recipe
 from engine.runs.records import Json
 from engine.train import origin
@@ -50,7 +50,7 @@ def choose(recipe: Recipe, facts: Facts, device: str | None = None) -> Choice:
         threads=threads,
         precision=precision,
         optimizer_kernel=kernel_for(recipe.optimizer, chosen),
-        memory_format="contiguous",
+        memory_format=format_for(recipe, facts) if picked.name == "autograd" else "contiguous",
         torch=torch.__version__,
         cpu=cpu_name(),
         gpu=gpu_name(chosen),

@@ -66,7 +66,13 @@ def restore(run_dir: Path, saved: checkpoint.Saved) -> tuple[AutogradExecutor, R
     device = plan.prepare_torch(choice, recipe.train.deterministic)
     feed = ResidentFeed(none, seed=0, batch_size=1, shuffle=False, device=device, home=device)
     executor = AutogradExecutor(
-        recipe, prepared, feed, device=device, precision=choice.precision, kernel=choice.optimizer_kernel
+        recipe,
+        prepared,
+        feed,
+        device=device,
+        precision=choice.precision,
+        kernel=choice.optimizer_kernel,
+        memory_format=choice.memory_format,
     )
     executor.load(saved.state, weights_only=True)
     return executor, recipe, prepared

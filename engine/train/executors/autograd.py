@@ -43,7 +43,9 @@ class AutogradExecutor:
     ) -> None:
         """Build network, loss and optimizer; the weights come from `recipe.seed`, drawn on the CPU."""
         torch.manual_seed(recipe.seed)
-        self.model = build_model(recipe, prepared.facts).to(device)
+        layout = FORMATS[memory_format]
+        self.model = build_model(recipe, prepared.facts).to(device, memory_format=layout)  # type: ignore[call-overload]
+        self._layout = layout if len(prepared.facts.shape) == 3 else torch.contiguous_format
         self.criterion = build_loss(recipe, prepared.facts).to(device)
         spare_compiler()
         self.optimizer = build_optimizer(recipe, self.model, device, kernel)
@@ -55,6 +57,7 @@ class AutogradExecutor:
         self._targets, self._source_rows = prepared.train.y, prepared.train.rows
         self._parts = {"train": prepared.train, "validation": prepared.validation, "test": prepared.test}
         self._scaling = prepared.scaling
+        self._mean, self._std = self._channels(prepared)
         self._mark = Mark(self.model, self.optimizer, device)
         self._clip_norm: float | None = None
         self._clip_value: float | None = None
@@ -84,6 +87,7 @@ class AutogradExecutor:
         return self._normalize(x)
 
     def _forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = x.contiguous(memory_format=self._layout)
         if self._precision == "bf16":
             with torch.autocast(self._device.type, dtype=torch.bfloat16):
                 wide: torch.Tensor = self.model(x).float()
@@ -130,7 +134,8 @@ class AutogradExecutor:
             batch = self._feed.batch(epoch, index + offset)
             loss = self._step(batch, epoch, rate)
             losses.append(loss.item() if on_cpu else loss)
-            denominators[offset] = self._denominator(self._targets[self._feed.positions(epoch, index + offset)])
+            weighed = () if self._class_weights is None else self._feed.positions(epoch, index + offset)
+            denominators[offset] = self._denominator(self._targets[weighed]) if len(weighed) else len(batch.y)
         if not on_cpu:
             losses = torch.stack(losses).cpu().tolist()
         return Ran(np.array(losses, np.float32), denominators)
@@ -180,10 +185,17 @@ class AutogradExecutor:
     def _normalize(self, x: torch.Tensor) -> torch.Tensor:
         if self._scaling is None:
             return x
-        shape = (1, -1, *[1] * (x.ndim - 2))
-        mean = torch.tensor(self._scaling.mean, dtype=torch.float32, device=self._device).view(shape)
-        std = torch.tensor(self._scaling.std, dtype=torch.float32, device=self._device).view(shape)
-        return (x - mean) / std
+        return (x - self._mean) / self._std
+
+    def _channels(self, prepared: Prepared) -> tuple[torch.Tensor, torch.Tensor]:
+        """Mean and standard deviation by channel, in the shape that a batch takes them."""
+        scaling = prepared.scaling
+        shape = (1, -1, *[1] * (len(prepared.facts.shape) - 1))
+        mean, std = (scaling.mean, scaling.std) if scaling is not None else ((0.0,), (1.0,))
+        return (
+            torch.tensor(mean, dtype=torch.float32, device=self._device).view(shape),
+            torch.tensor(std, dtype=torch.float32, device=self._device).view(shape),
+        )
 
     # Health
 
@@ -266,13 +278,19 @@ class AutogradExecutor:
                 value.copy_(torch.tensor(found[name]))
 
     def _load_optimizer(self, state: State) -> None:
-        """Through torch's own `load_state_dict`, which knows where each kernel wants its numbers."""
+        """Through torch's own `load_state_dict`, which knows where each kernel wants its numbers.
+
+        Moments lie in memory as their weights do: a fused kernel walks both side by side.
+        """
         saved: dict[int, dict[str, torch.Tensor]] = {}
         if state.data.get("optimizer") == type(self.optimizer).__name__:
             for number, name in enumerate(self._named):
                 prefix = f"optimizer/{name}/"
+                weight = self._named[name]
                 entries = {
-                    k.removeprefix(prefix): torch.tensor(v) for k, v in state.tensors.items() if k.startswith(prefix)
+                    k.removeprefix(prefix): _laid_out_as(weight, torch.tensor(v))
+                    for k, v in state.tensors.items()
+                    if k.startswith(prefix)
                 }
                 if entries:
                     saved[number] = entries
@@ -297,6 +315,10 @@ class AutogradExecutor:
         self._feed.close()
 
 
+FORMATS = {"contiguous": torch.preserve_format, "channels_last": torch.channels_last}
+"""Memory formats by the plan's words. Weights are made contiguous, so that preserving them keeps them so."""
+
+
 def refuses(recipe: Recipe, facts: Facts, device: torch.device, precision: str) -> str | None:
     """Autograd runs every recipe."""
     return None
@@ -310,6 +332,12 @@ def build(recipe: Recipe, prepared: Prepared, feed: Feed, **choice: Any) -> Auto
 def slice_of(shape: tuple[int, ...]) -> int:
     """Rows of one slice of an evaluation: as many as a processor's cache holds, and a multiple of 16."""
     return 2048 if len(shape) == 1 else 128
+
+
+def _laid_out_as(weight: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+    if value.shape != weight.shape:
+        return value
+    return torch.empty_like(weight, device="cpu").detach().copy_(value)
 
 
 def to_numpy(tensor: torch.Tensor) -> npt.NDArray[Any]:

@@ -113,6 +113,8 @@ def plain(recipe: Any, data: Any, make: Any) -> tuple[list[np.float32], list[np.
     """A training loop as a textbook has it: step losses, validation losses, training losses, weights."""
     torch.manual_seed(recipe.seed)
     model, criterion, optimizer_of = make(data)
+    layout = torch.channels_last if data.facts.shape[1:] else torch.preserve_format
+    model = model.to(memory_format=layout)
     optimizer = optimizer_of(model.parameters())
     augment = build_augmentation(recipe, "cpu")
     x, y = torch.tensor(data.train.x), torch.tensor(data.train.y)
@@ -131,7 +133,7 @@ def plain(recipe: Any, data: Any, make: Any) -> tuple[list[np.float32], list[np.
         mean, std = (
             torch.tensor(v, dtype=torch.float32).view(1, -1, 1, 1) for v in (data.scaling.mean, data.scaling.std)
         )
-        return (batch - mean) / std
+        return ((batch - mean) / std).contiguous(memory_format=layout)
 
     for epoch in range(recipe.train.epochs):
         model.train()

@@ -27,6 +27,7 @@ model:
     - {type: Conv2d, out_channels: 4, kernel_size: 3}
     - BatchNorm2d
     - ReLU
+    - {type: Conv2d, out_channels: 4, kernel_size: 3, padding: 1}
     - Flatten
     - {type: Dropout, p: 0.4, name: drop1}
     - {type: Linear, out_features: outputs}
