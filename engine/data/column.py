@@ -57,9 +57,9 @@ class Column:
 
     def codes(self, names: Sequence[str]) -> npt.NDArray[np.int64]:
         """(N,) place of each cell's text in `names`, -1 for others and for missing cells."""
-        import polars as pl
-
         if self.cells is not None:
+            import polars as pl
+
             places = list(range(len(names)))
             kind = pl.Int64
             coded = self.cells.replace_strict(list(names), places, default=-1, return_dtype=kind).fill_null(-1)

@@ -95,9 +95,11 @@ def array_rows(x: Array, y: Array | None, label: str, names: tuple[str, str], ke
 
 
 def _target_columns(y: Array, name: str, label: str, key: str) -> dict[str, Column]:
+    named = {name: y} if y.ndim == 1 else {f"{name}{index}": y[:, index] for index in range(y.shape[1])}
+    if y.dtype.kind in "iuf":
+        return {each: number_column(each, column) for each, column in named.items()}
     import polars as pl
 
-    named = {name: y} if y.ndim == 1 else {f"{name}{index}": y[:, index] for index in range(y.shape[1])}
     if y.dtype.kind == "b":
         return {
             each: text_column(each, pl.Series(["true" if v else "false" for v in column.tolist()]))
@@ -109,9 +111,7 @@ def _target_columns(y: Array, name: str, label: str, key: str) -> dict[str, Colu
             for each, column in named.items()
         }
         return {each: text_column(each, pl.Series(cells, dtype=pl.String)) for each, cells in texts.items()}
-    if y.dtype.kind not in "iuf":
-        raise DataError(f"{label}: '{name}' holds {y.dtype}", "save it as integers, floats or text", key)
-    return {each: number_column(each, column) for each, column in named.items()}
+    raise DataError(f"{label}: '{name}' holds {y.dtype}", "save it as integers, floats or text", key)
 
 
 def split_npz(

@@ -1,4 +1,8 @@
-"""Metrics put to work: torchmetrics in functional form, on the gathered predictions of a whole part."""
+"""Metrics put to work: torchmetrics in functional form, on the gathered predictions of a whole part.
+
+It is imported with the first metric: it brings in scipy and matplotlib where they are installed, and then takes longer
+than a small run.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +11,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import torchmetrics.functional.classification as classification
-import torchmetrics.functional.regression as regression
 from torch import Tensor
 
 from engine.data.facts import Facts
@@ -42,6 +44,8 @@ def _plain(value: Tensor) -> float:
 def _regression(name: str, outputs: Tensor, targets: Tensor) -> float:
     if len(targets) < (2 if name == "R2Score" else 1):
         return float("nan")
+    import torchmetrics.functional.regression as regression
+
     outputs = outputs.reshape(targets.shape)
     if name == "R2Score":
         squeezed = targets.squeeze(-1) if targets.ndim == 2 and targets.shape[1] == 1 else targets
@@ -64,6 +68,8 @@ FUNCTIONS = {
 
 
 def _classes(name: str, probability: Tensor, targets: Tensor, facts: Facts) -> Value:
+    import torchmetrics.functional.classification as classification
+
     prefix = {"classification": "multiclass", "binary": "binary", "multilabel": "multilabel"}[facts.task]
     function = getattr(classification, f"{prefix}_{FUNCTIONS[name]}")
     arguments: dict[str, Any] = {}
