@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from engine.history.best import after_edits, best_row, flat
 from engine.history.series import Series
+from engine.history.trials import Trials
 from engine.recipe.scalars import write_flow
 from engine.runs.journal import number
 from engine.runs.records import Json
@@ -65,6 +66,8 @@ class History:
         """The `edited` records of the effective line."""
         self.findings: dict[str, Json] = {}
         """Open findings by rule."""
+        self.trials = Trials()
+        """Of a search: its trials."""
         self.monitor = "val_loss"
         self.best: Json | None = None
         """The `epoch` record of the best epoch."""
@@ -122,7 +125,8 @@ class History:
             return "stopped" if reason in ("stopped", "preempted") else "failed"
         if self.paused:
             return "paused"
-        return "preparing" if self.progress is not None or self.plan is None else "running"
+        begun = self.plan is not None or bool(self.trials.rows)
+        return "preparing" if self.progress is not None or not begun else "running"
 
     @property
     def best_epoch(self) -> int | None:
@@ -244,7 +248,10 @@ class History:
         self.started = record
 
     def _on_progress(self, record: Json) -> None:
-        self.progress = record
+        if (
+            self.progress is not None or not self.trials.rows
+        ):  # between two trials a search prepares nothing that others wait for
+            self.progress = record
 
     def _on_data(self, record: Json) -> None:
         self.data = record
@@ -295,6 +302,7 @@ class History:
             self._take_back(limit)
         if new_life:
             self.progress = {"type": "progress", "stage": "resuming", "done": 0, "total": None}
+            self.trials.on_end()
         self._mark("resume", {**record, "step": limit}, f"resumed at step {limit}" if new_life else "goes on")
 
     def _take_back(self, limit: int) -> None:
@@ -319,6 +327,7 @@ class History:
         for record in self.edits:
             monitor, self.epochs_planned = after_edits(monitor, self.epochs_planned, record.get("edits", ()))
         self.monitor = monitor
+        self.trials.set_monitor(monitor)
         self.best = best_row(self.epochs, monitor)
 
     def _on_finding(self, record: Json) -> None:
@@ -338,10 +347,20 @@ class History:
         self.test = record
         self._mark("test", record, "test part evaluated")
 
+    def _on_trial(self, record: Json) -> None:
+        self.progress = None
+        if record["type"] == "importance":
+            self.trials.on_importance(record)
+        elif record["type"] == "trial":
+            self.trials.on_trial(record)
+        else:
+            self.trials.on_epochs(record)
+
     def _on_finished(self, record: Json) -> None:
         self.finished = record
         self.paused = False
         self.progress = None
+        self.trials.on_end()
 
 
 def written(value: Any) -> str:
@@ -374,5 +393,8 @@ _HANDLERS = {
     "finding_updated": History._on_finding,
     "finding_cleared": History._on_finding,
     "test_evaluated": History._on_test,
+    "trial": History._on_trial,
+    "trial_epochs": History._on_trial,
+    "importance": History._on_trial,
     "finished": History._on_finished,
 }
