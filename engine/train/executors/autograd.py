@@ -22,6 +22,7 @@ from engine.train.build.optimizer import build_optimizer, set_momentum
 from engine.train.executors.executor import Losses, Ran, Rate, Slice, State
 from engine.train.executors.lean import spare_compiler, update_of
 from engine.train.executors.mark import Mark
+from engine.train.executors.quick_order import in_quick_order
 from engine.train.feed.feed import Batch, Feed
 from engine.train.feed.resident import resident
 from engine.train.generator import generator_state, set_generator_state
@@ -45,6 +46,7 @@ class AutogradExecutor:
         torch.manual_seed(recipe.seed)
         layout = FORMATS[memory_format]
         self.model = build_model(recipe, prepared.facts).to(device, memory_format=layout)  # type: ignore[call-overload]
+        self._network = in_quick_order(self.model)
         self._layout = layout if len(prepared.facts.shape) == 3 else torch.contiguous_format
         self.criterion = build_loss(recipe, prepared.facts).to(device)
         spare_compiler()
@@ -90,9 +92,9 @@ class AutogradExecutor:
         x = x.contiguous(memory_format=self._layout)
         if self._precision == "bf16":
             with torch.autocast(self._device.type, dtype=torch.bfloat16):
-                wide: torch.Tensor = self.model(x).float()
+                wide: torch.Tensor = self._network(x).float()
                 return wide
-        outputs: torch.Tensor = self.model(x)
+        outputs: torch.Tensor = self._network(x)
         return outputs
 
     def _loss(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
@@ -100,7 +102,8 @@ class AutogradExecutor:
         return loss
 
     def _backward(self, loss: torch.Tensor) -> None:
-        self.optimizer.zero_grad(set_to_none=True)
+        for parameter in self._parameters:
+            parameter.grad = None
         loss.backward()  # type: ignore[no-untyped-call]
 
     def _clip(self) -> None:
