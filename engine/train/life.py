@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import os
-import sys
-import threading
-import time
-import traceback
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import UserError
 from engine.runs import checkpoints
-from engine.runs.commands import Inbox
 from engine.runs.directory import RECIPE, RESOLVED, count_looks, effective_recipe
 from engine.runs.journal import Journal, effective, number, read
-from engine.runs.launch import owner_of
 from engine.runs.lock import Lock
 from engine.runs.process import host
 from engine.runs.records import (
@@ -28,18 +19,15 @@ from engine.runs.records import (
     Finished,
     Json,
     Plan,
-    Progress,
     Reason,
-    Record,
     Replanned,
     Resumed,
     TestEvaluated,
 )
-from engine.runs.storage import StorageError, replace
-from engine.runs.summary import launch_options
+from engine.runs.storage import replace
 from engine.train import origin
-from engine.train.desk import Change, Flags, LiveDesk, StopReason
-from engine.train.vigil import Halt, Vigil
+from engine.train.desk import Change, Flags
+from engine.train.duty import Duty, say
 
 if TYPE_CHECKING:
     from engine.recipe.schema import Recipe
@@ -47,12 +35,6 @@ if TYPE_CHECKING:
     from engine.train.loop import Ending, Loop
     from engine.train.position import Position
     from engine.train.session import Session
-
-RETRY = 1.0
-"""Seconds between two attempts to write to a disk that refuses."""
-
-EXIT = {"completed": 0, "early_stopped": 0, "stopped": 0, "preempted": 143}
-"""Exit codes by reason; every other reason gives 1."""
 
 
 def live(run_dir: Path) -> Reason:
@@ -68,54 +50,19 @@ def live(run_dir: Path) -> Reason:
             journal.close()
 
 
-class Life:
-    """A worker's work on a run, from `started` or `resumed` to `finished`."""
+class Life(Duty):
+    """A worker's training of a run, from `started` or `resumed` to `finished`."""
 
     def __init__(self, run_dir: Path, lock: Lock, journal: Journal, flags: Flags) -> None:
-        self.run_dir, self.journal = run_dir, journal
-        self.options = launch_options(run_dir)
-        self.records = read(run_dir)
-        self.flags = flags
-        self.desk = LiveDesk(Inbox(run_dir, lock.holder.token), journal, self.flags, owner_of(run_dir))
+        super().__init__(run_dir, lock, journal, flags)
         self.text = ""
         self.session: Session | None = None
         self._from: Json | None = None
         """The `checkpoint` record that a life after the first goes on from."""
         self.loop: Loop | None = None
         self.saver: Saver | None = None
-        self.vigil = Vigil(self.desk, self.flags, self.write, self._leave)
         self._position: Position | None = None
         """Where the life begins, where that is not step 0."""
-        self._told = ("", 0.0)
-        self._writing = threading.Lock()
-
-    def run(self) -> Reason:
-        """The whole life; never raises but for what the disk refuses to the very end."""
-        self.vigil.begin()
-        try:
-            finished = self._work()
-        except Halt as halt:
-            finished = self._finished(halt.reason)
-        except UserError as error:
-            finished = self._finished("error", error.sentence())
-        except BaseException as error:
-            say(traceback.format_exc())
-            finished = self._failure(error)
-        with self.vigil.ending():
-            self._close(finished)
-        return finished.reason
-
-    def _close(self, finished: Finished) -> None:
-        for refusal in self.desk.close(finished.step or 0):
-            self.write(refusal)
-        self.write(finished)
-
-    def _leave(self, reason: StopReason) -> None:
-        """End here and now, while another thread waits for data."""
-        try:
-            self._close(self._finished(reason))
-        finally:
-            os._exit(EXIT[reason])
 
     # The stages of a life
 
@@ -287,19 +234,6 @@ class Life:
 
     # Records
 
-    def write(self, record: Record) -> None:
-        """Append a record, waiting as long as the disk refuses, until somebody stops the run or takes it away."""
-        while True:
-            try:
-                with self._writing:
-                    self.journal.append(record)
-                return
-            except StorageError as error:
-                say(error.sentence())
-                if self.flags.stop is not None or self.desk.deserted() or error.code == errno.ENOENT:
-                    raise
-                time.sleep(RETRY)
-
     def _write_resolved(self, recipe: Recipe) -> None:
         """Keep the effective recipe with every default beside the run, for people; a disk that refuses is no matter."""
         from engine.recipe.resolve import dump, to_data
@@ -309,22 +243,9 @@ class Life:
         except OSError as error:
             say(f"{RESOLVED} could not be written: {error.strerror}")
 
-    def _write_all(self, records: Iterator[Record]) -> Any:
-        """Write what a generator gives; its return value."""
-        while True:
-            try:
-                self.write(next(records))
-            except StopIteration as end:
-                return end.value
-
-    def _progress(self, stage: str, done: int, total: int | None) -> None:
-        """Say how far loading has come, and obey what the vigil has heard."""
-        now = time.monotonic()
-        if stage != self._told[0] or now - self._told[1] > 0.1 or done == total:
-            self._told = (stage, now)
-            self.write(Progress(stage=stage, done=done, total=total))
-        # what a `resumed` names must stay in force
-        self.vigil.obey(0 if self._from is None else int(self._from["step"]))
+    def _step(self) -> int:
+        """What a `resumed` names must stay in force."""
+        return 0 if self._from is None else int(self._from["step"])
 
     def _finished(
         self, reason: Reason, message: str = "", details: Json | None = None, test: Json | None = None
@@ -354,11 +275,4 @@ class Life:
             return self._finished("out_of_memory", smaller_batch(self.loop, str(error)))
         if known := in_words(error, self.session):
             return self._finished("error", known)
-        words = " ".join(str(error).split())[:300]
-        return self._finished("error", f"{type(error).__name__}: {words} (worker.log has the details)")
-
-
-def say(text: str) -> None:
-    """A line for worker.log, which may lie on a disk that is full."""
-    with contextlib.suppress(OSError):
-        print(f"{origin.now()} {text}", file=sys.stderr, flush=True)  # noqa: T201
+        return super()._failure(error)

@@ -25,7 +25,8 @@ def main(arguments: list[str]) -> int:
         print("usage: python -P -m engine.train.worker (RUN_DIR | --standby)", file=sys.stderr)  # noqa: T201
         return 2
     from engine.errors import UserError
-    from engine.train.life import EXIT, live
+    from engine.train.duty import EXIT
+    from engine.train.life import live
 
     try:
         return EXIT.get(live(Path(arguments[0]).absolute()), 1)

@@ -14,7 +14,7 @@ from engine.runs.commands import request
 from engine.runs.journal import Journal, effective, read
 from engine.runs.lock import Lock
 from engine.train.checkpoint import Saver
-from engine.train.life import say
+from engine.train.duty import say
 
 TEXT = """
 seed: 9
