@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,24 @@ from torch.nn import functional
 
 from engine.parts.augmentation import Augmentation, GaussianNoise, RandomHorizontalFlip, RandomRotation
 from engine.recipe.schema import Recipe
+
+
+@dataclass(frozen=True)
+class Mix:
+    """Samples that were mixed in pairs: weight * x + (1 - weight) * x[partner]."""
+
+    weight: Tensor
+    """float32, no axes: the share of the sample itself."""
+    partner: Tensor
+    """(B,) int64, a permutation of the batch."""
+
+    def loss(self, criterion: Callable[[Tensor, Tensor], Tensor], outputs: Tensor, targets: Tensor) -> Tensor:
+        """The mean loss of the batch against both targets, mixed as the samples are.
+
+        Every sample is partner of one other, so the denominator of a weighted mean is the same for both.
+        """
+        own, others = criterion(outputs, targets), criterion(outputs, targets[self.partner])
+        return self.weight * own + (1 - self.weight) * others
 
 
 class Augmenter:
@@ -31,8 +50,29 @@ class Augmenter:
         self._plans: list[Tensor] = []
         self._rows = 0
 
-    def __call__(self, x: Tensor, positions: Tensor, epoch: int, index: int = 0) -> Tensor:
-        """Batch x (B, *shape), changed; `positions` (B,) say which samples of the training part it holds."""
+    @property
+    def mixes(self) -> bool:
+        """Whether batches come with a `Mix`, which the loss must take account of."""
+        return False
+
+    def steady(self, x: Tensor) -> Tensor:
+        """What every row goes through, in training or not, of x (B, *shape)."""
+        return x
+
+    def __call__(
+        self,
+        x: Tensor,
+        positions: Tensor,
+        epoch: int,
+        index: int = 0,
+        to_unit: Callable[[Tensor], Tensor] = lambda x: x,
+    ) -> tuple[Tensor, Mix | None]:
+        """Batch x (B, *shape), raw, as `to_unit` scales it and changed, and how its samples were mixed.
+
+        `positions` (B,), on the host, say which samples of the training part it holds; it is batch `index` of the
+        epoch.
+        """
+        x = to_unit(x)
         rows = int(positions.max()) + 1
         if epoch != self._epoch or rows > self._rows:
             self._epoch, self._rows = epoch, max(2 * rows, self._rows)
@@ -40,7 +80,7 @@ class Augmenter:
         positions = positions.to(self.device)
         for part, plan in zip(self.augmentations, self._plans, strict=True):
             x = APPLY[part.type_name()](part, x, plan[positions])
-        return x
+        return x, None
 
     def _plan(self, number: int, shape: torch.Size) -> Tensor:
         """What happens to every sample in this epoch. The first rows are the same however many are drawn."""

@@ -15,7 +15,7 @@ from engine.errors import UserError
 from engine.recipe.schema import Recipe
 from engine.runs import live
 from engine.train import layers
-from engine.train.build.augmentation import build_augmentation
+from engine.train.build.augmentation import Mix, build_augmentation
 from engine.train.build.loss import build_loss
 from engine.train.build.model import build_model, count_parameters
 from engine.train.build.optimizer import build_optimizer, set_momentum
@@ -73,20 +73,25 @@ class AutogradExecutor:
 
     # The phases of a step
 
-    def _step(self, batch: Batch, epoch: int, rate: Rate) -> torch.Tensor:
-        outputs = self._forward(self._enter(batch, epoch))
-        loss = self._loss(outputs, batch.y)
+    def _step(self, batch: Batch, epoch: int, index: int, rate: Rate) -> torch.Tensor:
+        x, mix = self._enter(batch, epoch, index)
+        loss = self._loss(self._forward(x), batch.y, mix)
         self._backward(loss)
         self._clip()
         self._update(rate)
         return loss.detach()
 
-    def _enter(self, batch: Batch, epoch: int) -> torch.Tensor:
-        """Scale raw images and change the batch at random, as (B, *shape) float32."""
-        x = self._to_unit(batch.x)
-        if self._augment is not None:
-            x = self._augment(x, batch.positions, epoch)
-        return self._normalize(x)
+    def _enter(self, batch: Batch, epoch: int, index: int) -> tuple[torch.Tensor, Mix | None]:
+        """Scale raw images and change the batch at random, as (B, *shape) float32; how its samples were mixed."""
+        if self._augment is None:
+            return self._normalize(self._to_unit(batch.x)), None
+        x, mix = self._augment(batch.x, batch.positions, epoch, index, self._to_unit)
+        return self._normalize(x), mix
+
+    def _settle(self, x: torch.Tensor) -> torch.Tensor:
+        """Raw rows as the network sees them outside training."""
+        x = self._to_unit(x)
+        return self._normalize(x if self._augment is None else self._augment.steady(x))
 
     def _forward(self, x: torch.Tensor) -> torch.Tensor:
         x = x.contiguous(memory_format=self._layout)
@@ -97,7 +102,9 @@ class AutogradExecutor:
         outputs: torch.Tensor = self._network(x)
         return outputs
 
-    def _loss(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    def _loss(self, outputs: torch.Tensor, targets: torch.Tensor, mix: Mix | None = None) -> torch.Tensor:
+        if mix is not None:
+            return mix.loss(self.criterion, outputs, targets)
         loss: torch.Tensor = self.criterion(outputs, targets)
         return loss
 
@@ -135,7 +142,7 @@ class AutogradExecutor:
         denominators = np.empty(len(rates), np.float64)
         for offset, rate in enumerate(rates):
             batch = self._feed.batch(epoch, index + offset)
-            loss = self._step(batch, epoch, rate)
+            loss = self._step(batch, epoch, index + offset, rate)
             losses.append(loss.item() if on_cpu else loss)
             weighed = () if self._class_weights is None else self._feed.positions(epoch, index + offset)
             denominators[offset] = self._denominator(self._targets[weighed]) if len(weighed) else len(batch.y)
@@ -162,7 +169,7 @@ class AutogradExecutor:
             with torch.inference_mode():
                 self.model.eval()
                 inputs = resident(x[start : start + rows], self._device)
-                outputs = self._forward(self._normalize(self._to_unit(inputs)))
+                outputs = self._forward(self._settle(inputs))
                 numerator = denominator = 0.0
                 if y is not None:
                     targets = resident(y[start : start + rows], self._device)
@@ -218,12 +225,12 @@ class AutogradExecutor:
     def blame(self, epoch: int, index: int, rate: Rate) -> dict[str, Any] | None:
         self.model.train()
         batch = self._feed.batch(epoch, index)
-        x = self._enter(batch, epoch)
+        x, mix = self._enter(batch, epoch, index)
         if not torch.isfinite(x).all():
             return {"what": "input", "layer": None}
         with layers.watch(self.model) as seen:
             outputs = self._forward(x)
-        loss = self._loss(outputs, batch.y)
+        loss = self._loss(outputs, batch.y, mix)
         if not torch.isfinite(loss):
             return {"what": "loss", "layer": seen.first, "loss": float(loss.detach())}
         self._backward(loss)

@@ -195,7 +195,7 @@ def test_a_written_augmentation_is_the_built_one(name: str, data: st.DataObject,
     exec("\n".join(["from __future__ import annotations", script.imports(), section]), code)
     x, rows = torch.rand(5, 2, 4, 6), torch.tensor([3, 1, 8, 0, 2])
     changed = code["augment"](x, rows, code["draw"](epoch, 9, tuple(x.shape[1:])))
-    assert torch.equal(changed, Augmenter(parts, seed, "cpu")(x, rows, epoch))
+    assert torch.equal(changed, Augmenter(parts, seed, "cpu")(x, rows, epoch)[0])
 
 
 def test_literals_read_back() -> None:

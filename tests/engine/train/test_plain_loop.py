@@ -126,10 +126,10 @@ def plain(recipe: Any, data: Any, make: Any) -> tuple[list[np.float32], list[np.
 
     def enter(batch: torch.Tensor, positions: torch.Tensor | None, epoch: int) -> torch.Tensor:
         if data.scaling is None:
-            return augment(batch, positions, epoch) if augment and positions is not None else batch
+            return augment(batch, positions, epoch)[0] if augment and positions is not None else batch
         batch = batch.float() * data.scaling.scale if data.scaling.scale != 1 else batch.float()
         if augment and positions is not None:
-            batch = augment(batch, positions, epoch)
+            batch, _ = augment(batch, positions, epoch)
         mean, std = (
             torch.tensor(v, dtype=torch.float32).view(1, -1, 1, 1) for v in (data.scaling.mean, data.scaling.std)
         )
