@@ -156,7 +156,12 @@ class Life(Duty):
         base = Path(self.options.get("base") or self.run_dir)
         recorded, reason = plan.of_next_life(self.records, self.options)
         session = open_session(
-            self.text, base, choice=recorded, device=self.options.get("device"), progress=self._progress
+            self.text,
+            base,
+            choice=recorded,
+            device=self.options.get("device"),
+            timed=not self.options.get("frozen"),
+            progress=self._progress,
         )
         self._write_resolved(session.recipe)
         known = next((r for r in self.records if r["type"] == "data"), None)

@@ -36,7 +36,7 @@ class Choice:
 
 
 def choose(recipe: Recipe, facts: Facts, device: str | None = None) -> Choice:
-    """Decide what the recipe leaves `auto`, by rules alone: no timing, so the same recipe gives the same plan here.
+    """Decide what the recipe leaves `auto`, by rules alone; `engine.train.calibration` times what is worth it.
 
     `device` stands in for the recipe's. Raises UserError where the machine cannot do what is asked.
     """
@@ -140,6 +140,11 @@ def prepare_torch(choice: Choice, deterministic: bool) -> torch.device:
     return torch.device(choice.device)
 
 
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def cpu_name() -> str:
     """Architecture and the vector instructions that torch uses: what its kernels are chosen by."""
     return f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}"
@@ -155,8 +160,7 @@ def gpu_name(device: torch.device) -> str | None:
 def _threads(recipe: Recipe, facts: Facts, device: torch.device) -> tuple[int, str]:
     if recipe.train.threads == "auto" and device.type != "cpu":
         return 1, f"one thread, since the work is on {device}"
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return threads_for(recipe, facts, cores)
+    return threads_for(recipe, facts, cores())
 
 
 def _precision(recipe: Recipe, device: torch.device) -> str:

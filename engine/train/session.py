@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 
 from engine.data import target
-from engine.data.prepare import prepare
+from engine.data.prepare import prepare, silent
 from engine.data.prepared import Prepared
 from engine.errors import UserError
 from engine.parts import catalog
@@ -21,7 +21,7 @@ from engine.recipe.resolve import resolve
 from engine.recipe.schema import Recipe
 from engine.recipe.validate import validate
 from engine.runs.records import DataRecord
-from engine.train import plan
+from engine.train import calibration, plan
 from engine.train.build.metric import compute
 from engine.train.checkpoint import Saver
 from engine.train.desk import Desk
@@ -126,16 +126,21 @@ def open_session(
     *,
     choice: plan.Choice | None = None,
     device: str | None = None,
+    timed: bool = False,
     progress: Callable[[str, int, int | None], None] | None = None,
 ) -> Session:
     """Read the data, decide the plan (or follow the one given), build the network at its initial weights.
 
-    Raises UserError.
+    `timed` lets a new plan settle by timing what is worth it. Raises UserError.
     """
     plain = read_recipe(text)
     prepared = prepare(plain, base, progress)
     recipe = resolve(plain, prepared.facts)
-    choice = choice or plan.choose(recipe, prepared.facts, device)
+    if choice is None:
+        choice = plan.choose(recipe, prepared.facts, device)
+        if timed:
+            plan.prepare_torch(choice, recipe.train.deterministic)
+            choice = calibration.calibrate(recipe, prepared, choice, progress or silent)
     torch_device = plan.prepare_torch(choice, recipe.train.deterministic)
     rows = len(prepared.train.rows)
     steps = steps_per_epoch(rows, recipe.data.batch_size, recipe.data.drop_last)
