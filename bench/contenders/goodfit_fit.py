@@ -1,0 +1,75 @@
+"""goodfit as shipped: a run's folder and a worker's whole life on it, with journal, digest, metrics and checkpoints."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from bench.works import Work
+from engine.runs.directory import create
+from engine.runs.journal import read as read_journal
+from engine.runs.launch import Options
+from engine.train import loop, session  # noqa: F401  what a waiting worker has imported
+from engine.train.life import live
+
+PACKAGES = ("torch", "torchmetrics")
+
+
+def recipe(work: Work, path: Path, seed: int, **train: Any) -> str:
+    """The work as a recipe, with nothing in it that the other contenders are not given too."""
+    layers: list[str] = []
+    for channels in work.channels:
+        layers.append(f"{{type: Conv2d, out_channels: {channels}, kernel_size: 3, padding: 1}}")
+        layers += ["ReLU", "{type: MaxPool2d, kernel_size: 2}"]
+    if len(work.shape) > 1:
+        layers.append("Flatten")
+    for hidden in work.hidden:
+        layers += [f"{{type: Linear, out_features: {hidden}}}", "ReLU"]
+        if work.dropout:
+            layers.append(f"{{type: Dropout, p: {work.dropout}}}")
+    layers.append("{type: Linear, out_features: outputs}")
+    augment = "[{type: RandomRotation, degrees: 15}, RandomHorizontalFlip]" if work.turned else "[]"
+    options = {"epochs": work.epochs, "device": "cpu", "threads": 1, "precision": work.precision, **train}
+    lines = [
+        f"name: {work.name}",
+        "task: classification",
+        f"seed: {seed}",
+        "data:",
+        f"  source: {{type: NPZ, path: {path.name}}}",
+        "  normalize: none",
+        f"  augment: {augment}",
+        f"  batch_size: {work.batch}",
+        "model:",
+        "  layers:",
+        *(f"    - {layer}" for layer in layers),
+        f"optimizer: {{type: Adam, lr: {work.lr}}}",
+        f"train: {{{', '.join(f'{key}: {value}' for key, value in options.items())}}}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def fit(work: Work, path: Path, seed: int, how: str) -> tuple[float, float]:
+    """Validation accuracy and loss of the last epoch; `how` names an executor, else the engine chooses."""
+    train = {"executor": how} if how else {}
+    run_dir = begin(recipe(work, path, seed, **train), path.parent)
+    try:
+        live(run_dir)
+        records = read_journal(run_dir)
+        if records[-1].get("reason") != "completed":
+            raise RuntimeError(records[-1].get("message") or (run_dir / "worker.log").read_text())
+        last = [record for record in records if record["type"] == "epoch"][-1]
+        return float(last["metrics"]["val_accuracy"]), float(last["val_loss"])
+    finally:
+        shutil.rmtree(run_dir, ignore_errors=True)
+
+
+def begin(text: str, base: Path) -> Path:
+    """A run's folder, as the train key makes it."""
+    options = {**Options(base=str(base)).to_json(), "edits": [], "from": None}
+    return create(base / "runs", "bench", "train", text, options)
+
+
+assert torch.get_num_threads() == 1, "OMP_NUM_THREADS=1 is part of the measurement"
