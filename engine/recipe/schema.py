@@ -133,6 +133,11 @@ class Search(Section):
 
     trials: int = setting(10, help="runs in all", ge=1, le=100_000)
     space: dict[str, Any] = setting({}, help="edit path: {uniform | log_uniform | int: [low, high]} or {choice: [...]}")
+    minutes: float | None = setting(None, help="begin no trial after so many minutes, and end the last ones", gt=0)
+    sampler: Literal["tpe", "random", "grid"] = setting("tpe", help="how the next values are picked")
+    pruner: Literal["none", "median", "hyperband"] = setting("none", help="which trials are given up early")
+    seed: int | None = setting(None, help="seed of the sampler; left out: the recipe's", ge=0, le=MAX_SEED)
+    together: Count | Literal["auto"] = setting("auto", help="trials that are picked, and trained, at a time")
 
 
 class Findings(Section):
