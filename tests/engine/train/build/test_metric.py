@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from engine.parts.metric import Metric, higher_is_better
@@ -99,6 +99,7 @@ def test_regression_equals_plain_arithmetic(seed: int, width: int, rows: int) ->
     found = facts("regression", width)
     assert compute(part("metric", "MeanSquaredError"), outputs, targets, found) == pytest.approx(((x - y) ** 2).mean())
     assert compute(part("metric", "MeanAbsoluteError"), outputs, targets, found) == pytest.approx(abs(x - y).mean())
+    assume(((y - y.mean(0)) ** 2).sum(0).min() > 1e-2)  # torchmetrics calls less than that no spread at all
     r2 = 1 - ((x - y) ** 2).sum(0) / ((y - y.mean(0)) ** 2).sum(0)
     assert compute(part("metric", "R2Score"), outputs, targets, found) == pytest.approx(r2.mean(), rel=1e-5)
 
@@ -123,3 +124,26 @@ def test_outputs_become_probabilities_and_decisions(task: str) -> None:
     else:
         assert guess.shape == ((12,) if task == "binary" else outputs.shape)
         assert torch.equal(guess.reshape(-1), (outputs.reshape(-1) > 0).long())
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    rows=st.integers(1, 300),
+    task=st.sampled_from(["classification", "binary", "multilabel"]),
+)
+def test_accuracy_is_torchmetrics_own_to_the_last_bit(seed: int, rows: int, task: str) -> None:
+    from torchmetrics.functional import classification
+
+    outputs, targets = batch(task, rows, seed=seed)
+    chances = probabilities(outputs, task)
+    wanted = {
+        "classification": lambda: classification.multiclass_accuracy(
+            chances, targets, num_classes=chances.shape[1], average="micro"
+        ),
+        "binary": lambda: classification.binary_accuracy(chances.reshape(-1), targets.reshape(-1).long()),
+        "multilabel": lambda: classification.multilabel_accuracy(
+            chances, targets.long(), num_labels=chances.shape[1], average="micro"
+        ),
+    }[task]()
+    assert np.float32(compute(part("metric", "Accuracy"), outputs, targets, facts(task))) == np.float32(wanted)
