@@ -51,24 +51,24 @@ class Written:
     bytes: int
 
 
-def write(run_dir: Path, step: int, tensors: Arrays, state: Json) -> Written:
+def write(run_dir: Path, step: int, tensors: Arrays, state: Json, *, sync: bool = True) -> Written:
     """Write a checkpoint and make it durable. Committing it is the journal's part: a `checkpoint` record, synced.
 
     `state` is plain JSON; floats, also nan and infinities, and integers of any size come back as they were.
     Where the disk is full, checkpoints between the best and the last are given up to make room, and it is tried once
-    more. Raises StorageError with nothing left behind.
+    more. Raises StorageError with nothing left behind. Without `sync` the caller makes it durable.
     """
     from engine.runs.thinning import thin
 
     try:
-        return _write(run_dir, step, tensors, state)
+        return _write(run_dir, step, tensors, state, sync)
     except StorageError as error:
         if error.code not in (errno.ENOSPC, errno.EDQUOT) or not thin(run_dir, 0):
             raise
-    return _write(run_dir, step, tensors, state)
+    return _write(run_dir, step, tensors, state, sync)
 
 
-def _write(run_dir: Path, step: int, tensors: Arrays, state: Json) -> Written:
+def _write(run_dir: Path, step: int, tensors: Arrays, state: Json, sync: bool) -> Written:
     import numpy as np
     from safetensors.numpy import save
 
@@ -96,10 +96,12 @@ def _write(run_dir: Path, step: int, tensors: Arrays, state: Json) -> Written:
             make_folder(folder)
         make_folder(beside)
         for name, data in files.items():
-            write_new(beside / name, data)
-        sync_folder(beside)
+            write_new(beside / name, data, sync=sync)
+        if sync:
+            sync_folder(beside)
         place = _settle(beside, folder, f"{step:06d}")
-        sync_folder(folder)
+        if sync:
+            sync_folder(folder)
     except OSError as error:
         shutil.rmtree(beside, ignore_errors=True)
         raise refused(error, f"writing the checkpoint of step {step} ({size / 1e6:.1f} MB)", folder) from error

@@ -33,10 +33,11 @@ def slug(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9_.]+", "-", name).strip("-.")[:40].rstrip("-.") or "run"
 
 
-def create(root: Path, name: str, kind: str, recipe_text: str, launch: Json) -> Path:
+def create(root: Path, name: str, kind: str, recipe_text: str, launch: Json, *, sync: bool = True) -> Path:
     """Make a run's folder, such as `20261122-0915-digits-7f3a`, with its recipe and what the worker is asked.
 
-    The time is UTC. Folders are 0700, files 0600, whatever the umask. Raises StorageError.
+    The time is UTC. Folders are 0700, files 0600, whatever the umask. Without `sync` the caller makes it durable.
+    Raises StorageError.
     """
     now = datetime.now(UTC)
     try:
@@ -55,10 +56,11 @@ def create(root: Path, name: str, kind: str, recipe_text: str, launch: Json) -> 
         for folder in (COMMANDS, CHECKPOINTS):
             make_folder(run_dir / folder)
         options = {**launch, "name": name, "kind": kind, "created": now.isoformat(timespec="microseconds")}
-        write_new(run_dir / RECIPE, recipe_text.encode())
-        write_new(run_dir / LAUNCH, json.dumps(options, indent=1).encode())
-        sync_folder(run_dir)
-        sync_folder(root)
+        write_new(run_dir / RECIPE, recipe_text.encode(), sync=sync)
+        write_new(run_dir / LAUNCH, json.dumps(options, indent=1).encode(), sync=sync)
+        if sync:
+            sync_folder(run_dir)
+            sync_folder(root)
     except OSError as error:
         raise refused(error, "making the run's folder", root) from error
     return run_dir

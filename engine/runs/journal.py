@@ -118,7 +118,7 @@ class Journal:
     `time` counts seconds of work: it goes on from the last recorded value, and stands still while the run is paused.
     """
 
-    def __init__(self, run_dir: Path, lock: Lock, fd: int) -> None:
+    def __init__(self, run_dir: Path, lock: Lock, fd: int, *, sync: bool = True) -> None:
         self.run_dir = run_dir
         self.seq = 0
         self.life = 1
@@ -129,12 +129,16 @@ class Journal:
         self._size = 0
         self._torn = True
         self._synced = time.monotonic()
+        self._durable = sync
         self._time = 0.0
         self._since: float | None = time.monotonic()
 
     @classmethod
-    def open(cls, run_dir: Path, lock: Lock) -> Journal:
-        """Open for appending, repairing the tail first. Raises StorageError; ValueError without the lock."""
+    def open(cls, run_dir: Path, lock: Lock, *, sync: bool = True) -> Journal:
+        """Open for appending, repairing the tail first. Raises StorageError; ValueError without the lock.
+
+        Without `sync` records are written at once as ever, and it is the caller who makes the file durable.
+        """
         if not lock.held or lock.run_dir != run_dir:
             raise ValueError("only the holder of the run's lock may append to its journal")
         path = run_dir / LOG
@@ -142,11 +146,12 @@ class Journal:
             fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE_FILE)
         except OSError as error:
             raise refused(error, "opening the journal", path) from error
-        journal = cls(run_dir, lock, fd)
+        journal = cls(run_dir, lock, fd, sync=sync)
         try:
             os.fchmod(fd, PRIVATE_FILE)
             journal._repair()
-            sync_folder(run_dir)
+            if sync:
+                sync_folder(run_dir)
         except OSError as error:
             os.close(fd)
             raise refused(error, "opening the journal", path) from error
@@ -178,7 +183,7 @@ class Journal:
                 os.ftruncate(self._fd, self._size)
             self._torn = True
             write_all(self._fd, line)
-            if kind in SYNC_AT_ONCE or time.monotonic() - self._synced > SYNC_EVERY:
+            if self._durable and (kind in SYNC_AT_ONCE or time.monotonic() - self._synced > SYNC_EVERY):
                 self._sync()
             self._torn = False
         except OSError as error:
@@ -207,9 +212,15 @@ class Journal:
         """Sync and close. The lock stays with its holder."""
         if self._fd >= 0:
             with contextlib.suppress(StorageError):  # what is left unsynced is for the next power cut only
-                self.sync()
+                if self._durable:
+                    self.sync()
             os.close(self._fd)
             self._fd = -1
+
+    @property
+    def age(self) -> float:
+        """Seconds of work on the run so far: what `time` of the next record says."""
+        return self._now()
 
     def _now(self) -> float:
         return self._time + (0.0 if self._since is None else time.monotonic() - self._since)

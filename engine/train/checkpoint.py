@@ -55,9 +55,11 @@ def unpack(tensors: dict[str, Any], data: Json) -> Saved:
 class Saver:
     """Writes checkpoints. The journal record that it gives is the commit, so whoever gets it must write it down."""
 
-    def __init__(self, run_dir: Path, recipe: Recipe, prepared: Prepared, records: Iterable[Json] = ()) -> None:
-        """`records` are those of the run so far."""
-        self._run_dir = run_dir
+    def __init__(
+        self, run_dir: Path, recipe: Recipe, prepared: Prepared, records: Iterable[Json] = (), *, sync: bool = True
+    ) -> None:
+        """`records` are those of the run so far. Without `sync` somebody else makes the files durable."""
+        self._run_dir, self._sync = run_dir, sync
         self._model_data = {"fitted": prepared.fitted.state, "facts": asdict(prepared.facts)}
         self._budget = parse_size(recipe.train.checkpoints.budget)
         self._best: tuple[State, Json, int, int] | None = None
@@ -136,7 +138,7 @@ class Saver:
 
     def _write(self, state: State, data: Json, step: int, epoch: int | None, *, best: bool) -> Checkpoint:
         """`epoch` is None in the middle of one."""
-        written = checkpoints.write(self._run_dir, step, state.tensors, data)
+        written = checkpoints.write(self._run_dir, step, state.tensors, data, sync=self._sync)
         record = Checkpoint(epoch=epoch, step=step, path=written.path, manifest_sha=written.manifest_sha, best=best)
         if best:
             self._best_record = {"path": written.path, "manifest_sha": written.manifest_sha, "step": step}
