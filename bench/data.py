@@ -50,7 +50,7 @@ def images(work: Work, rows: int) -> tuple[Array, Array]:
         top, left = rng.integers(0, 5, (2, here.stop - start))
         lines, columns = top[:, None] + np.arange(height), left[:, None] + np.arange(width)
         clean = patterns[y[here][:, None, None], lines[:, :, None], columns[:, None, :]]
-        noisy = clean + 2.0 * rng.standard_normal(clean.shape)
+        noisy = clean + 1.2 * rng.standard_normal(clean.shape)
         x[here] = np.clip(128 + 32 * noisy, 0, 255)
     return x, y.astype(np.int64)
 
@@ -70,12 +70,14 @@ def builtin(work: Work, rows: int) -> tuple[Array, Array]:
     from engine.data.prepare import prepare
     from engine.train.session import read_recipe
 
-    text = (
-        "task: classification\n"
-        f"data: {{source: {{type: Builtin, name: {work.data}}}, split: {{validation: 0.2}}, normalize: standard}}\n"
-        "model: {layers: [{type: Linear, out_features: outputs}]}\n"
-    )
-    prepared = prepare(read_recipe(text), Path.cwd())
+    source = f"{{type: Builtin, name: {work.data}}}"
+    lines = [
+        "task: classification",
+        f"data: {{source: {source}, split: {{validation: 0.2, test: 0}}, normalize: standard}}",
+        "model: {layers: [{type: Linear, out_features: outputs}]}",
+        "optimizer: Adam",
+    ]
+    prepared = prepare(read_recipe("\n".join(lines)), Path.cwd())
     parts = prepared.train, prepared.validation
     x = np.concatenate([part.x for part in parts]).astype(np.float32)
     y = np.concatenate([part.y for part in parts]).astype(np.int64)

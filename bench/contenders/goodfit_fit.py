@@ -39,6 +39,7 @@ def recipe(work: Work, path: Path, seed: int, **train: Any) -> str:
         f"seed: {seed}",
         "data:",
         f"  source: {{type: NPZ, path: {path.name}}}",
+        "  split: {test: 0}",
         "  normalize: none",
         f"  augment: {augment}",
         f"  batch_size: {work.batch}",
@@ -60,6 +61,8 @@ def fit(work: Work, path: Path, seed: int, how: str) -> tuple[float, float]:
         records = read_journal(run_dir)
         if records[-1].get("reason") != "completed":
             raise RuntimeError(records[-1].get("message") or (run_dir / "worker.log").read_text())
+        rows = next(record["rows"] for record in records if record["type"] == "data")
+        assert (rows["train"], rows["validation"]) == (work.rows, work.validation), rows
         last = [record for record in records if record["type"] == "epoch"][-1]
         return float(last["metrics"]["val_accuracy"]), float(last["val_loss"])
     finally:
