@@ -141,6 +141,11 @@ def open_session(
         if timed:
             plan.prepare_torch(choice, recipe.train.deterministic)
             choice = calibration.calibrate(recipe, prepared, choice, progress or silent)
+    return build_session(text, recipe, prepared, choice)
+
+
+def build_session(text: str, recipe: Recipe, prepared: Prepared, choice: plan.Choice) -> Session:
+    """A resolved recipe on data that is read already, by a plan, at its initial weights. Raises UserError."""
     torch_device = plan.prepare_torch(choice, recipe.train.deterministic)
     rows = len(prepared.train.rows)
     steps = steps_per_epoch(rows, recipe.data.batch_size, recipe.data.drop_last)
