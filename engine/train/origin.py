@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import re
 import subprocess
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, entry_points, version
+from functools import cache
+from importlib.metadata import PackageNotFoundError, distribution, entry_points
 from pathlib import Path
 
 from engine.runs.process import host
@@ -42,26 +44,39 @@ def started(run_dir: Path, options: Json) -> Started:
 
 def versions(parts: Iterable[str] = ()) -> Json:
     """Of Python, of the packages that results depend on (read without importing them), and of own parts."""
-    found: Json = {"python": platform.python_version()}
+    return {**installed(), "parts": parts_versions(parts)}
+
+
+@cache
+def installed() -> dict[str, str]:
+    """Versions of Python and packages. Once a process: a worker in waiting may ask before it is needed."""
+    found = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
-            found[package] = version(package)
+            text = distribution(package).read_text("METADATA") or ""
         except PackageNotFoundError:
             continue
-    return {**found, "parts": parts_versions(parts)}
+        # without a parser of mail headers, which reads the packages' whole descriptions too
+        if line := re.search(r"^Version: *(\S+)", text, re.MULTILINE):
+            found[package] = line[1]
+    return found
 
 
 def parts_versions(files: Iterable[str]) -> Json:
     """Where own parts come from: versions of packages that bring some, sha256 of files."""
-    found: Json = {}
-    for entry in entry_points(group="goodfit.parts"):
-        found[entry.name] = entry.dist.version if entry.dist else ""
+    found: Json = dict(_brought())
     for file in files:
         try:
             found[file] = hashlib.sha256(Path(file).read_bytes()).hexdigest()
         except OSError:
             found[file] = None
     return found
+
+
+@cache
+def _brought() -> dict[str, str]:
+    """Versions of the packages that bring parts."""
+    return {entry.name: entry.dist.version if entry.dist else "" for entry in entry_points(group="goodfit.parts")}
 
 
 def git(folder: Path) -> Json | None:
