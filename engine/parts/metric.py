@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import ClassVar
 
 from engine.parts.part import Part, find, names, part
@@ -21,14 +22,21 @@ class Metric(Part):
     @classmethod
     def series(cls) -> str:
         """Name in series: `F1Score` is `f1_score`, `AUROC` is `auroc`."""
-        if cls.type_name() == "R2Score":
-            return "r2_score"
-        return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", cls.type_name()).lower()
+        return _snake_case(cls.type_name())
+
+
+@cache
+def _snake_case(name: str) -> str:
+    if name == "R2Score":
+        return "r2_score"
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
 def higher_is_better(series: str) -> bool:
     """Whether a series such as `val_accuracy` is better when higher. Losses, errors and unknown series are not."""
     stem = re.sub(r"^(train|val|test)_", "", series)
+    if stem == "loss":  # no need to ask every metric, at every epoch
+        return False
     for name in names("metric"):
         cls = find("metric", name)
         if cls is not None and issubclass(cls, Metric) and cls.series() == stem:

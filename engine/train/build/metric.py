@@ -27,14 +27,14 @@ def compute(metric: Metric, outputs: Tensor, targets: Tensor, facts: Facts) -> V
     target's own units. Not a number where the metric is not defined (AUROC with one class, R2Score of one row).
     """
     outputs, targets = outputs.detach().float().cpu(), targets.detach().cpu()
+    if metric.type_name() == "Accuracy" and len(targets):
+        return _accuracy(outputs, targets, facts.task)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if facts.task == "regression":
             return _regression(metric.type_name(), outputs.double(), targets.double())
         if not len(targets):
             return float("nan")
-        if metric.type_name() == "Accuracy":
-            return _accuracy(outputs, targets, facts.task)
         return _classes(metric.type_name(), probabilities(outputs, facts.task), targets.long(), facts)
 
 
