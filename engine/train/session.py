@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from engine.train.checkpoint import Saver
 from engine.train.desk import Desk
 from engine.train.executors import choice as executors
 from engine.train.executors.executor import Executor
+from engine.train.feed.feed import Feed
 from engine.train.feed.opening import open_feed
 from engine.train.feed.order import steps_per_epoch
 from engine.train.loop import Loop
@@ -136,16 +138,22 @@ def open_session(
     plain = read_recipe(text)
     prepared = prepare(plain, base, progress)
     recipe = resolve(plain, prepared.facts)
+    settled = choice is not None
     if choice is None:
         choice = plan.choose(recipe, prepared.facts, device)
         if timed:
             plan.prepare_torch(choice, recipe.train.deterministic)
             choice = calibration.calibrate(recipe, prepared, choice, progress or silent)
-    return build_session(text, recipe, prepared, choice)
+    return build_session(text, recipe, prepared, choice, settled=settled)
 
 
-def build_session(text: str, recipe: Recipe, prepared: Prepared, choice: plan.Choice) -> Session:
-    """A resolved recipe on data that is read already, by a plan, at its initial weights. Raises UserError."""
+def build_session(
+    text: str, recipe: Recipe, prepared: Prepared, choice: plan.Choice, *, settled: bool = False
+) -> Session:
+    """A resolved recipe on data that is read already, by a plan, at its initial weights. Raises UserError.
+
+    A plan that is not `settled`, by a life before, may still change where its executor does not work here.
+    """
     torch_device = plan.prepare_torch(choice, recipe.train.deterministic)
     rows = len(prepared.train.rows)
     steps = steps_per_epoch(rows, recipe.data.batch_size, recipe.data.drop_last)
@@ -154,17 +162,49 @@ def build_session(text: str, recipe: Recipe, prepared: Prepared, choice: plan.Ch
             f"drop_last leaves no batch: {rows} training rows do not fill one of {recipe.data.batch_size}",
             "lower data.batch_size, or set data.drop_last: false",
         )
-    executor = executors.build(
+    feed = open_feed(recipe, prepared, torch_device)
+    choice, executor = _sound(recipe, prepared, feed, choice, steps, settled)
+    return Session(text, recipe, prepared, choice, executor, steps)
+
+
+def _build(recipe: Recipe, prepared: Prepared, feed: Feed, choice: plan.Choice) -> Executor:
+    return executors.build(
         choice.executor,
         recipe,
         prepared,
-        open_feed(recipe, prepared, torch_device),
-        device=torch_device,
+        feed,
+        device=torch.device(choice.device),
         precision=choice.precision,
         kernel=choice.optimizer_kernel,
         memory_format=choice.memory_format,
     )
-    return Session(text, recipe, prepared, choice, executor, steps)
+
+
+def _sound(
+    recipe: Recipe, prepared: Prepared, feed: Feed, choice: plan.Choice, steps: int, settled: bool
+) -> tuple[plan.Choice, Executor]:
+    """The executor of the plan if it does here what it should, else autograd's with the reason in the plan. Raises
+    UserError where the plan or the recipe insists on the one that fails."""
+    plain = replace(choice, executor="autograd")
+    try:
+        executor = _build(recipe, prepared, feed, choice)
+        why = None
+        if not settled:
+            build_plain = partial(_build, recipe, prepared, feed, plain)
+            why = executors.self_check(choice.executor, executor, build_plain, recipe, steps)
+    except executors.Uncovered as error:
+        why = str(error)
+    if why is None:
+        return choice, executor
+    if settled or recipe.train.executor != "auto":
+        said = "the plan's executor is" if settled else "train.executor is"
+        raise UserError(
+            f"{said} {choice.executor}, which does not work here, since {why}",
+            "use train.executor: auto, which picks one that does",
+        )
+    rest = choice.reason.rpartition("; ")[2]
+    reason = f"autograd, since {choice.executor} was tried and does not work here ({why}); {rest}"
+    return replace(plain, reason=reason), _build(recipe, prepared, feed, plain)
 
 
 def data_record(prepared: Prepared) -> DataRecord:

@@ -195,14 +195,6 @@ def device(subject: Subject) -> None:
         subject.error("train.device", f"there is no device {train.device!r}", f"one of {known}", *fixes)
 
 
-def executor(subject: Subject) -> None:
-    """An executor that this version has."""
-    wanted = subject.recipe.train.executor
-    if wanted not in ("auto", "autograd"):
-        fix = subject.set("train.executor", "auto")
-        subject.error("train.executor", f"this version has no {wanted} executor", "auto picks one", fix)
-
-
 def budget(subject: Subject) -> None:
     """An amount of disk."""
     size = subject.recipe.train.checkpoints.budget
@@ -238,7 +230,6 @@ CHECKS: tuple[Callable[[Subject], None], ...] = (
     clipping,
     learning_rate,
     device,
-    executor,
     budget,
     range_test,
     silenced_rules,

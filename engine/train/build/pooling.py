@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import torch
@@ -18,14 +19,20 @@ class SteadyAdaptiveAvgPool2d(nn.AdaptiveAvgPool2d):
         # PyTorch takes a plain mean where one pixel is left: that is deterministic.
         if not input.is_cuda or not torch.are_deterministic_algorithms_enabled() or height == width == 1:
             return super().forward(input)
-        rows, columns = averages(input.shape[-2], height, input), averages(input.shape[-1], width, input)
+        like = (input.dtype, input.device)
+        rows, columns = averages(input.shape[-2], height, *like), averages(input.shape[-1], width, *like)
         return rows @ input @ columns.T
 
 
-def averages(size: int, bins: int, like: Tensor) -> Tensor:
-    """(bins, size): each row averages the values of one bin, floor(i size / bins) up to ceil((i + 1) size / bins)."""
+@cache
+def averages(size: int, bins: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """(bins, size): each row averages the values of one bin, floor(i size / bins) up to ceil((i + 1) size / bins).
+
+    Made once: a step that is captured into a graph must not copy from the host.
+    """
     rows = []
     for index in range(bins):
         start, end = index * size // bins, -(-(index + 1) * size // bins)
         rows.append([1 / (end - start) if start <= place < end else 0.0 for place in range(size)])
-    return torch.tensor(rows, dtype=like.dtype, device=like.device)
+    with torch.inference_mode(False):  # autograd cannot keep what evaluation would make
+        return torch.tensor(rows, dtype=dtype, device=device)

@@ -18,10 +18,22 @@ from engine.recipe.schema import Recipe
 from engine.train.executors.executor import Executor
 from engine.train.feed.feed import Feed
 
-MODULES: dict[str, str] = {"autograd": "engine.train.executors.autograd"}
+MODULES: dict[str, str] = {
+    "graph": "engine.train.executors.graph.entry",
+    "autograd": "engine.train.executors.autograd",
+}
 """Modules by executor, the preferred one first. Each has `refuses(recipe, facts, device, precision) -> str | None` (why
 the executor does not cover a resolved recipe, in words that follow "since") and `build(recipe, prepared, feed, *,
-device, precision, kernel, memory_format) -> Executor`. A module is imported when it is asked."""
+device, precision, kernel, memory_format) -> Executor`. A module is imported when it is asked. It may have
+`self_check(executor, plain, recipe, steps_per_epoch) -> str | None`: what is wrong with an executor just built on this
+machine, held against the plain one that `plain` builds."""
+KINDS = {"graph": "cuda"}
+"""The kind of device that an executor is for alone; on others `auto` passes it over without a word."""
+
+
+class Uncovered(Exception):
+    """What an executor raises while it is built where it finds that it cannot do the work, in words that follow
+    "since"."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +58,8 @@ def pick(recipe: Recipe, facts: Facts, device: torch.device, precision: str) -> 
         return Picked(wanted, f"{wanted} as the recipe says")
     reasons: list[str] = []
     for name in MODULES:
+        if KINDS.get(name, device.type) != device.type:
+            continue
         why = refusal(name, recipe, facts, device, precision)
         if why is None:
             return Picked(name, f"{name}, since {'; '.join(reasons)}" if reasons else f"{name} covers every layer")
@@ -75,3 +89,11 @@ def build(
     return builder(
         recipe, prepared, feed, device=device, precision=precision, kernel=kernel, memory_format=memory_format
     )
+
+
+def self_check(
+    name: str, executor: Executor, plain: Callable[[], Executor], recipe: Recipe, steps_per_epoch: int
+) -> str | None:
+    """Why an executor that was just built is not to be trusted on this machine, or None; then it is as it was built."""
+    check: Callable[..., str | None] | None = getattr(import_module(MODULES[name]), "self_check", None)
+    return None if check is None else check(executor, plain, recipe, steps_per_epoch)

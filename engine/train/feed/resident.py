@@ -7,16 +7,22 @@ import numpy.typing as npt
 import torch
 
 from engine.data.prepared import Part
+from engine.data.samples import Mapped, Samples, steps
 from engine.train.feed.feed import Batch
 from engine.train.feed.order import order
 
 
-def resident(array: npt.NDArray[np.generic], device: torch.device) -> torch.Tensor:
+def resident(array: Samples, device: torch.device) -> torch.Tensor:
     """A copy of `array` on the device, aligned as torch aligns its own tensors.
 
     Kernels may round differently on memory that is aligned differently, so nothing is ever computed on memory of
     another library.
     """
+    if isinstance(array, Mapped):
+        whole = torch.empty(array.shape, dtype=torch.from_numpy(array[:0]).dtype, device=device)
+        for step in steps(array):
+            whole[step] = torch.from_numpy(array[step])
+        return whole
     return torch.tensor(array, device=device)
 
 
@@ -49,6 +55,11 @@ class ResidentFeed:
     def positions(self, epoch: int, index: int) -> npt.NDArray[np.int64]:
         self._turn_to(epoch)
         return self._order[index * self._batch_size : (index + 1) * self._batch_size]
+
+    @property
+    def tensors(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """The whole part, raw, where it lies: x (N, *shape) and y."""
+        return self._x, self._y
 
     def close(self) -> None:
         return None

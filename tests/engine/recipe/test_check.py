@@ -151,7 +151,6 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], str, str]] = [
     (W, {"optimizer": {"type": "Adam", "lr": 0.5}}, {}, "optimizer.lr", "very high"),
     (W, {"optimizer.lr": 20}, {}, "optimizer.lr", "very high"),
     (E, {"train.device": "gpu"}, {}, "train.device", "no device"),
-    (E, {"train.executor": "graph"}, {}, "train.executor", "no graph executor"),
     (E, {"train.checkpoints.budget": "lots"}, {}, "train.checkpoints.budget", "no amount"),
     (E, {"find_lr": {"start": 1.0, "end": 0.1}}, {}, "find_lr", "above it"),
     (E, {"findings.ignore": ["overfiting"]}, {}, "findings.ignore.0", "no rule"),

@@ -158,7 +158,8 @@ def test_two_layers_of_one_name_are_refused() -> None:
 def test_averages_as_matrix_products_equal_adaptive_pooling(size: tuple[int, int], bins: tuple[int, int]) -> None:
     x = torch.rand(2, 3, *size, dtype=torch.float64)
     expected = torch.nn.functional.adaptive_avg_pool2d(x, bins)
-    assert torch.allclose(averages(size[0], bins[0], x) @ x @ averages(size[1], bins[1], x).T, expected)
+    rows, columns = (averages(*pair, x.dtype, x.device) for pair in zip(size, bins, strict=True))
+    assert torch.allclose(rows @ x @ columns.T, expected)
 
 
 def test_a_part_of_somebodys_own_builds_what_stands_beside_it(tmp_path: Path) -> None:
