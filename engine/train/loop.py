@@ -216,23 +216,7 @@ class Loop:
         self._chunk = max(1, min(int(CHUNK_SECONDS / self._step_seconds), 2 * self._chunk, LARGEST_CHUNK))
 
     def _rates(self, count: int) -> list[Rate]:
-        """What the schedule says of the next `count` updates, all of this epoch."""
-        scheduler, position = self.recipe.scheduler, self.position
-        monitored = tuple(position.monitored)  # once: it grows with the run, and stands still within an epoch
-        rates: list[Rate] = []
-        while len(rates) < count:
-            clock = Clock(
-                step=position.step + len(rates),
-                epoch=position.epoch,
-                steps_per_epoch=self._steps_per_epoch,
-                epochs=self.recipe.train.epochs,
-                monitored=monitored,
-                lr=self.recipe.optimizer.lr,
-            )
-            rate = Rate(learning_rate(scheduler, clock), momentum_at(scheduler, clock))
-            left = count - len(rates)
-            rates += [rate] * min(steps_alike(scheduler, clock) or left, left)
-        return rates
+        return rates_ahead(self.recipe, self.position, count, self._steps_per_epoch)
 
     # The end of an epoch
 
@@ -374,3 +358,23 @@ class Loop:
 
 def _joined(parts: list[Ran]) -> Ran:
     return Ran(np.concatenate([part.losses for part in parts]), np.concatenate([part.denominators for part in parts]))
+
+
+def rates_ahead(recipe: Recipe, position: Position, count: int, steps_per_epoch: int) -> list[Rate]:
+    """What the schedule says of the next `count` updates, all of this epoch."""
+    scheduler = recipe.scheduler
+    monitored = tuple(position.monitored)  # once: it grows with the run, and stands still within an epoch
+    rates: list[Rate] = []
+    while len(rates) < count:
+        clock = Clock(
+            step=position.step + len(rates),
+            epoch=position.epoch,
+            steps_per_epoch=steps_per_epoch,
+            epochs=recipe.train.epochs,
+            monitored=monitored,
+            lr=recipe.optimizer.lr,
+        )
+        rate = Rate(learning_rate(scheduler, clock), momentum_at(scheduler, clock))
+        left = count - len(rates)
+        rates += [rate] * min(steps_alike(scheduler, clock) or left, left)
+    return rates
