@@ -6,12 +6,11 @@ from dataclasses import dataclass, field, replace
 
 TABULAR_PEERS = ("lightning", "lightning_lean", "skorch", "fastai", "fastai_lean", "keras", "ignite", "sklearn")
 IMAGE_PEERS = ("lightning_lean", "skorch", "fastai_lean", "keras", "ignite")
-EXTRA_FREE = ("lightning_lean", "skorch", "fastai", "fastai_lean", "keras", "ignite", "sklearn")
 
 
 @dataclass(frozen=True)
 class Work:
-    """One whole fit: data, network, Adam, validation (loss and accuracy) after every epoch."""
+    """One whole fit: data, network, optimizer, validation (loss and accuracy) after every epoch."""
 
     name: str
     title: str
@@ -34,6 +33,10 @@ class Work:
     turned: bool = False
     """Rotation by up to 15 degrees and horizontal flips."""
     precision: str = "fp32"
+    sgd: bool = False
+    """SGD with momentum 0.9 in place of Adam."""
+    trials: int = 0
+    """goodfit alone does not fit once but searches: so many trials of learning rate and momentum."""
     peers: tuple[str, ...] = ()
     goals: dict[str, float] = field(default_factory=dict)
     """Ratio of CPU time that goodfit is to reach, by contender; `best` is the fastest of the peers."""
@@ -122,5 +125,16 @@ WORKS = (
     CNN,
     replace(CNN, name="T3b", title=f"{CNN.title}, rotated and flipped", turned=True),
     replace(CNN, name="T3c", title=f"{CNN.title}, bf16", precision="bf16", peers=(), goals={"plain": 2.5}),
+)
+SEARCH = replace(MLP, sgd=True, lr=1e-2, peers=())
+WORKS += tuple(
+    replace(
+        SEARCH,
+        name=f"S{trials}",
+        title=f"search of {trials} trials ({MLP.title}, SGD) against one plain run",
+        trials=trials,
+        goals={"plain": goal},
+    )
+    for trials, goal in ((10, 1 / 0.5), (50, 1 / 2))
 )
 BY_NAME = {work.name: work for work in WORKS}

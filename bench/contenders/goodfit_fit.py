@@ -46,33 +46,52 @@ def recipe(work: Work, path: Path, seed: int, **train: Any) -> str:
         "model:",
         "  layers:",
         *(f"    - {layer}" for layer in layers),
-        f"optimizer: {{type: Adam, lr: {work.lr}}}",
+        f"optimizer: {{{'type: SGD, momentum: 0.9' if work.sgd else 'type: Adam'}, lr: {work.lr}}}",
         f"train: {{{', '.join(f'{key}: {value}' for key, value in options.items())}}}",
     ]
+    if work.trials:
+        lines += [
+            "search:",
+            f"  trials: {work.trials}",
+            "  space:",
+            "    optimizer.lr: {log_uniform: [1e-4, 1e-2]}",
+            "    optimizer.momentum: {uniform: [0.85, 0.99]}",
+        ]
     return "\n".join(lines) + "\n"
 
 
 def fit(work: Work, path: Path, seed: int, how: str) -> tuple[float, float]:
-    """Validation accuracy and loss of the last epoch; `how` names an executor, else the engine chooses."""
+    """Validation accuracy and loss of the last epoch, or of a search's best trial; `how` names an executor, else the
+    engine chooses."""
     train = {"executor": how} if how else {}
-    run_dir = begin(recipe(work, path, seed, **train), path.parent)
+    run_dir = begin(recipe(work, path, seed, **train), path.parent, "search" if work.trials else "train")
     try:
         live(run_dir)
-        records = read_journal(run_dir)
-        if records[-1].get("reason") != "completed":
-            raise RuntimeError(records[-1].get("message") or (run_dir / "worker.log").read_text())
-        rows = next(record["rows"] for record in records if record["type"] == "data")
-        assert (rows["train"], rows["validation"]) == (work.rows, work.validation), rows
-        last = [record for record in records if record["type"] == "epoch"][-1]
-        return float(last["metrics"]["val_accuracy"]), float(last["val_loss"])
+        return outcome(work, run_dir)
     finally:
-        shutil.rmtree(run_dir, ignore_errors=True)
+        shutil.rmtree(run_dir.parent, ignore_errors=True)
 
 
-def begin(text: str, base: Path) -> Path:
+def begin(text: str, base: Path, kind: str = "train") -> Path:
     """A run's folder, as the train key makes it."""
     options = {**Options(base=str(base)).to_json(), "edits": [], "from": None}
-    return create(base / "runs", "bench", "train", text, options)
+    return create(base / "runs", "bench", kind, text, options)
+
+
+def outcome(work: Work, run_dir: Path) -> tuple[float, float]:
+    """What the run's journal says of its end."""
+    records = read_journal(run_dir)
+    if records[-1].get("reason") != "completed":
+        log = run_dir / "worker.log"
+        raise RuntimeError(records[-1].get("message") or (log.read_text() if log.exists() else "no word"))
+    rows = next(record["rows"] for record in records if record["type"] == "data")
+    assert (rows["train"], rows["validation"]) == (work.rows, work.validation), rows
+    if work.trials:
+        best = records[-1]["best"]
+        assert len([record for record in records if record["type"] == "trial"]) == work.trials
+        return float(best["metrics"]["val_accuracy"]), float(best["val_loss"])
+    last = [record for record in records if record["type"] == "epoch"][-1]
+    return float(last["metrics"]["val_accuracy"]), float(last["val_loss"])
 
 
 assert torch.get_num_threads() == 1, "OMP_NUM_THREADS=1 is part of the measurement"

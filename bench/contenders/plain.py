@@ -22,7 +22,9 @@ def fit(work: Work, path: Path, seed: int, how: str) -> tuple[float, float]:
     loader = DataLoader(train, work.batch, shuffle=True)
     held_out = DataLoader(validation, work.batch)
     model, criterion = network(work), nn.CrossEntropyLoss()
-    optimizer = torch.optim.Adam(model.parameters(), lr=work.lr)
+    optimizer: torch.optim.Optimizer = torch.optim.Adam(model.parameters(), lr=work.lr)
+    if work.sgd:
+        optimizer = torch.optim.SGD(model.parameters(), lr=work.lr, momentum=0.9)
     accuracy = MulticlassAccuracy(work.classes, average="micro")
     value = loss_value = 0.0
     for _ in range(work.epochs):
