@@ -18,11 +18,16 @@ class Roles:
 
     targets: list[str]
     features: list[tuple[str, str]]
-    """Name and type (number or category), in the order in which they enter the network."""
+    """Name and type (number, category or image), in the order in which they enter the network."""
     types: dict[str, str]
-    """Type of every column: number | category | ignore."""
+    """Type of every column: number | category | image | ignore."""
     roles: dict[str, str]
     """What every column is used as: feature | target | split | ignored."""
+
+    @property
+    def image(self) -> str | None:
+        """The column of images, which is then the only feature."""
+        return self.features[0][0] if self.features and self.features[0][1] == "image" else None
 
 
 def nearest(name: str, names: Sequence[str]) -> str:
@@ -32,8 +37,9 @@ def nearest(name: str, names: Sequence[str]) -> str:
     return f"did you mean '{close[0]}'? {there}" if close else there
 
 
-def choose(columns: dict[str, Column], targets: list[str], data: Any) -> Roles:
-    """Share out a table's columns. `data` is the recipe's data section. Raises DataError.
+def choose(columns: dict[str, Column], targets: list[str], data: Any, image: str | None = None) -> Roles:
+    """Share out a table's columns. `data` is the recipe's data section; `image` a column that holds the paths of
+    images, whatever it says. Raises DataError.
 
     Without `source.features` every column is a feature but the target, those that the split uses (group, time,
     column), and those of type `ignore`.
@@ -52,7 +58,7 @@ def choose(columns: dict[str, Column], targets: list[str], data: Any) -> Roles:
     listed = list(listed) if isinstance(listed, list | tuple) else None
     types = {}
     for name, column in columns.items():
-        kind = data.columns.get(name)
+        kind = "image" if name == image else data.columns.get(name)
         if kind is None:
             kind = infer(column)
             if kind == "ignore" and listed is not None and name in listed and column.cells is not None:
@@ -64,6 +70,7 @@ def choose(columns: dict[str, Column], targets: list[str], data: Any) -> Roles:
         raise DataError(
             "no column is left to learn from", f"the target is {listing(targets)}; {nearest('', names)}", "data.source"
         )
+    raise_all([*_wrong_images(features)])
     used = dict.fromkeys(names, "ignored") | dict.fromkeys(reserved, "split")
     used |= {name: "feature" for name, _ in features} | dict.fromkeys(targets, "target")
     return Roles(targets, features, types, used)
@@ -85,8 +92,10 @@ def _wrong_columns(columns: dict[str, Column], targets: list[str], data: Any) ->
         where = child("data.columns", name)
         if name not in columns:
             yield DataError(f"there is no column '{name}'", nearest(name, list(columns)), where)
-        elif kind == "image":
-            yield DataError(f"column '{name}': image columns cannot be read yet", "use NPZ arrays", where)
+        elif kind == "image" and name in targets:
+            yield DataError(f"column '{name}' is the target: it cannot hold images", "name another column", where)
+        elif kind == "image" and columns[name].number is not None:
+            yield DataError(f"column '{name}' holds numbers, not the paths of images", "take its type out", where)
     for use in ("group", "time", "column"):
         name, where = getattr(data.split, use), f"data.split.{use}"
         if name is not None and name not in columns:
@@ -109,3 +118,24 @@ def _wrong_features(columns: dict[str, Column], targets: list[str], data: Any) -
             yield DataError(f"column '{name}' says which part a row is in: no feature", "remove it", where)
     if len(set(listed)) < len(listed):
         yield DataError("a feature is listed twice", "list each column once", where)
+
+
+def _wrong_images(features: list[tuple[str, str]]) -> Iterator[DataError]:
+    """A network takes one image a row, and nothing beside it."""
+    images = [name for name, kind in features if kind == "image"]
+    others = [name for name, kind in features if kind != "image"]
+    if not images:
+        return
+    if others:
+        yield DataError(
+            f"an image and other features cannot enter one network: '{images[0]}' is an image, {listing(others)} "
+            f"{'are' if len(others) > 1 else 'is'} not",
+            f"name the image alone: features: [{images[0]}]",
+            "data.source.features",
+        )
+    elif len(images) > 1:
+        yield DataError(
+            f"{listing(images)} are all images, and a network takes one a row",
+            f"name one of them: features: [{images[0]}]",
+            "data.source.features",
+        )

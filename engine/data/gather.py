@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,12 @@ from engine.data import images, split, target
 from engine.data.choose import Roles, choose
 from engine.data.column import number_column
 from engine.data.errors import DataError, listing
+from engine.data.pixels.read import Progress, Size, read_images, size_of
 from engine.data.rows import Rows
 from engine.data.source_files import is_share
-from engine.data.sources import load
+from engine.data.sources import FILE, load
 from engine.data.usable import Usable, usable
+from engine.recipe.paths import child
 
 Array = npt.NDArray[Any]
 PARTS = ("train", "validation", "test")
@@ -43,9 +46,20 @@ class Gathered:
     array_keys: list[str | None]
     """Names of an archive's arrays of features and targets."""
     sha256: str
+    size: Size | None = None
+    """Of the images that a table or a folder names."""
+
+    @property
+    def pictures(self) -> bool:
+        """Whether samples are images as they are read, not rows of a table."""
+        return self.usable["main"].x is not None
 
 
-def gather(data: Any, task: str | None, base: Path) -> Gathered:
+def silent(stage: str, done: int, total: int | None) -> None:
+    """Tells nobody how far the work has come."""
+
+
+def gather(data: Any, task: str | None, base: Path, tell: Progress = silent) -> Gathered:
     """Read a recipe's data section and decide. Raises DataError."""
     loaded = load(data, base)
     is_bytes = loaded.main.x is not None and loaded.main.x.dtype == np.uint8
@@ -66,6 +80,17 @@ def gather(data: Any, task: str | None, base: Path) -> Gathered:
             path=f"data.split.{name}.path" if is_file else "data.source.path",
             where=f"{rows.label} ({name}): ",
         )
+    size, sha256 = None, loaded.sha256
+    if roles.image is not None:
+        if data.reshape:
+            raise DataError("images have their shape by data.source.size", "remove data.reshape", "data.reshape")
+        size, is_bytes = size_of(data.source), True
+        every = {"main": main, **others}
+        key = "data.source.path" if main.listed is not None else child("data.columns", roles.image)
+        for name in found:
+            path = key if name == "main" or main.listed is None else found[name].path
+            found[name], images_sha256 = with_images(found[name], every[name], size, tell, path)
+            sha256 = hashlib.sha256(f"{sha256}\n{images_sha256}\n".encode()).hexdigest()
     goal = target.decide(found["main"].targets, task, data.columns)
     codes = None
     if goal["kind"] in ("classes", "onehot"):
@@ -74,7 +99,15 @@ def gather(data: Any, task: str | None, base: Path) -> Gathered:
     parts = {name: (found["main"], shares[name]) for name in PARTS if name in shares and name not in found}
     parts |= {name: (found[name], np.arange(len(found[name].rows))) for name in PARTS if name in found}
     keys = [data.source.features, data.source.target] if type(data.source).type_name() == "NPZ" else [None, None]
-    return Gathered(main, found, roles, goal, codes, parts, others, is_bytes, keys, loaded.sha256)
+    return Gathered(main, found, roles, goal, codes, parts, others, is_bytes, keys, sha256, size)
+
+
+def with_images(found: Usable, rows: Rows, size: Size, tell: Progress, key: str) -> tuple[Usable, str]:
+    """The rows with the images that their one feature column names, and the images' sha256. Raises DataError."""
+    assert rows.root is not None
+    names = [str(name) for name in found.columns[0].texts()]
+    x, sha256 = read_images(rows.root, names, size, tell, key)
+    return replace(found, columns=[], x=x), sha256
 
 
 def arrange(rows: Rows, reshape: list[int] | None) -> Rows:
@@ -95,7 +128,8 @@ def _roles(main: Rows, data: Any) -> Roles:
             raise DataError("images have no columns to declare", "remove data.columns", "data.columns")
         return Roles(main.targets, [], {}, {})
     wanted = main.targets or data.source.target
-    return choose(main.columns, [wanted] if isinstance(wanted, str) else list(wanted), data)
+    image = FILE if main.listed is not None else None
+    return choose(main.columns, [wanted] if isinstance(wanted, str) else list(wanted), data, image)
 
 
 def _same_kind(main: Rows, other: Rows, part: str) -> None:

@@ -12,6 +12,7 @@ from engine.data.column import HUGE
 from engine.data.errors import DataError
 from engine.data.features import check_given
 from engine.data.prepared import Scaling
+from engine.data.samples import Mapped, Samples, steps
 
 Array = npt.NDArray[Any]
 
@@ -30,8 +31,10 @@ def view(x: Array, reshape: list[int] | None) -> Array:
     return x.reshape(len(x), *reshape)
 
 
-def raw(x: Array) -> Array:
+def raw(x: Samples) -> Samples:
     """Bytes stay bytes; other numbers become float32. Raises DataError for numbers that are too large for it."""
+    if isinstance(x, Mapped):
+        return x
     if x.dtype == np.uint8:
         return np.ascontiguousarray(x)
     if x.size and max(abs(float(x.max())), abs(float(x.min()))) > HUGE:
@@ -39,21 +42,25 @@ def raw(x: Array) -> Array:
     return np.ascontiguousarray(x.astype(np.float32))
 
 
-def fit(x: Array, normalize: Any) -> Scaling:
+def fit(x: Samples, normalize: Any) -> Scaling:
     """Scale, and mean and std by channel (axis 1) over the training images, in units after the scale.
 
     Bytes are counted, so that their sums are exact; floats are averaged in float64. The network sees floats as if
     they had no scale: what `unit_scale` divides them by, the std holds again.
     """
     channels = x.shape[1]
-    if isinstance(normalize, str):
+    if isinstance(normalize, str) and x.dtype == np.uint8:
+        counts = np.sum([byte_counts(x[step]) for step in steps(x)], axis=0)
+        shifts, scales = zip(*(shift_scale_of(each, normalize) for each in counts), strict=True)
+    elif isinstance(normalize, str):
+        x = np.asarray(x)
         shifts, scales = zip(*(_channel(x[:, channel], normalize) for channel in range(channels)), strict=True)
     else:
         check_given(normalize, channels, "channel")
         shifts, scales = normalize.mean, normalize.std
     if x.dtype == np.uint8:
         return Scaling(1 / 255, tuple(map(float, shifts)), tuple(map(float, scales)))
-    scale = unit_scale(x)
+    scale = unit_scale(np.asarray(x))
     return Scaling(scale, tuple(scale * shift for shift in shifts), tuple(scale * each for each in scales))
 
 
@@ -62,18 +69,29 @@ def unit_scale(x: Array) -> float:
     return 1 / max(1.0, float(x.max()), -float(x.min()))
 
 
+def byte_counts(x: Array) -> Array:
+    """(channels, 256): how often each value stands in each channel."""
+    planes = np.moveaxis(x, 1, 0).reshape(x.shape[1], -1)
+    return np.stack([np.bincount(plane, minlength=256) for plane in planes])
+
+
+def shift_scale_of(counts: Array, normalize: str) -> tuple[float, float]:
+    """What is subtracted from a channel in [0, 1] and what divides it, by how often each of the 256 values is there."""
+    if normalize == "none":
+        return 0.0, 1.0
+    times = counts.tolist()
+    there = [value for value in range(256) if times[value]]
+    if normalize == "minmax":
+        return there[0] / 255, ((there[-1] - there[0]) or 255) / 255
+    n = sum(times)
+    first = sum(value * times[value] for value in there)
+    second = sum(value * value * times[value] for value in there)
+    return first / n / 255, (math.sqrt(n * second - first * first) / n / 255) or 1.0
+
+
 def _channel(x: Array, normalize: str) -> tuple[float, float]:
     if normalize == "none":
         return 0.0, 1.0
-    if x.dtype == np.uint8:
-        counts = np.bincount(x.reshape(-1), minlength=256).tolist()
-        there = [value for value, times in enumerate(counts) if times]
-        if normalize == "minmax":
-            return there[0] / 255, ((there[-1] - there[0]) or 255) / 255
-        n = sum(counts)
-        first = sum(value * times for value, times in enumerate(counts))
-        second = sum(value * value * times for value, times in enumerate(counts))
-        return first / n / 255, (math.sqrt(n * second - first * first) / n / 255) or 1.0
     low, high = float(x.min()), float(x.max())
     if normalize == "minmax" or low == high:
         return low, (high - low) or 1.0

@@ -19,6 +19,7 @@ from engine.data.read_arrays import array_rows, read_npy, read_npz
 from engine.data.read_csv import read_csv
 from engine.data.read_parquet import read_parquet
 from engine.data.rows import Rows
+from engine.data.samples import Samples
 from engine.data.sources import read_bytes
 from engine.data.usable import usable
 
@@ -30,7 +31,7 @@ KEY = "data"
 class NewRows:
     """The rows of a file, as the network takes them."""
 
-    x: Array
+    x: Samples
     """(valid rows, *shape), as `Part.x`."""
     y: Array | None
     """(valid rows, ...), as `Part.y`; None where the file has no target, or none was asked for."""

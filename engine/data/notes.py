@@ -55,7 +55,26 @@ def notes(
         message = f"images look like (height, width, channels): {shape} is read as (channels, height, width)"
         hint = "save them with the channels in front: np.moveaxis(x, -1, 1)"
         found.append(_note("channels_last", message, "data.source", hint=hint))
+    found += _folders(gathered)
     found += _rows(gathered, goal, parts)
+    return found
+
+
+def _folders(gathered: Gathered) -> list[Note]:
+    """What else stands in folders of images."""
+    found = []
+    for rows in (gathered.main, *gathered.others.values()):
+        listed = rows.listed
+        if listed is None:
+            continue
+        for kind, severity, names, words in (
+            ("empty_classes", "warning", listed.empty, "holds no images: no class"),
+            ("loose_images", "warning", listed.loose, "left out: in no class's folder"),
+            ("other_files", "info", listed.others, "left out: no image by its name"),
+        ):
+            if names:
+                message = f"{rows.label}: {listing(names)} {words}"
+                found.append(_note(kind, message, "data.source.path", severity, rows=len(names)))
     return found
 
 
@@ -133,7 +152,7 @@ def _same_classes(column: Column, codes: Any) -> bool:
 
 
 def _ids(gathered: Gathered, columns: list[dict[str, Any]]) -> list[Note]:
-    names = [row["name"] for row in columns if row["role"] == "feature"]
+    names = [row["name"] for row in columns if row["role"] == "feature" and row["type"] != "image"]
     found = [name for name in names if looks_like_id(gathered.main.columns[name])]
     if not found:
         return []

@@ -8,25 +8,25 @@ its rows (so that a limited run has the same inputs, widths and scales as a full
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from engine.data import features, images, split, target
 from engine.data.errors import DataError as DataError
 from engine.data.gather import PARTS, Gathered, gather
+from engine.data.gather import silent as silent
+from engine.data.pixels.read import Progress as Progress
 from engine.data.prepared import Fitted, Part, Prepared, Scaling
 from engine.data.report import report
+from engine.data.samples import Samples, pick
 from engine.recipe.schema import Data, Recipe
-
-Progress = Callable[[str, int, int | None], None]
 
 
 def prepare(recipe: Recipe, base: Path, progress: Progress | None = None) -> Prepared:
     """Read and prepare the data of a recipe; relative paths are relative to `base`. Raises DataError."""
     tell = progress or silent
     tell("loading", 0, None)
-    return finish(recipe, gather(recipe.data, recipe.task, base), tell)
+    return finish(recipe, gather(recipe.data, recipe.task, base, tell), tell)
 
 
 def finish(recipe: Recipe, gathered: Gathered, tell: Progress) -> Prepared:
@@ -47,7 +47,7 @@ def finish(recipe: Recipe, gathered: Gathered, tell: Progress) -> Prepared:
         codes = None if gathered.codes is None else gathered.codes[train]
         kept = split.limited(codes, len(train), data.limit, data.split.seed)
         full = parts["train"]
-        parts["train"] = Part(full.x[kept], full.y[kept], full.rows[kept])
+        parts["train"] = Part(pick(full.x, kept), full.y[kept], full.rows[kept])
     state = _state(gathered, data, goal, fits, shape, scaling)
     tell("describing", 0, None)
     facts = report(recipe, gathered, goal, parts, shape, split_sha256(parts))
@@ -62,10 +62,6 @@ def finish(recipe: Recipe, gathered: Gathered, tell: Progress) -> Prepared:
     )
 
 
-def silent(stage: str, done: int, total: int | None) -> None:
-    """Tells nobody how far the work has come."""
-
-
 def _encode(gathered: Gathered, data: Data, goal: dict[str, Any], fits: list[features.Fit]) -> dict[str, Part]:
     """Every part as arrays."""
     if len(data.reshape or ()) > 1 and any(item["type"] == "category" for item in fits):
@@ -74,7 +70,7 @@ def _encode(gathered: Gathered, data: Data, goal: dict[str, Any], fits: list[fea
     for name, (source, rows) in gathered.parts.items():
         y = target.encode(goal, [column.take(rows) for column in source.targets], source.where, source.path)
         if source.x is not None:
-            x = images.raw(source.x[rows])
+            x: Samples = images.raw(pick(source.x, rows))
         else:
             x = features.encode([column.take(rows) for column in source.columns], fits)
             x = images.view(x, data.reshape)
@@ -99,13 +95,23 @@ def _state(
         "missing": data.missing,
         "reshape": data.reshape,
         "bytes": gathered.is_bytes,
-        "pictures": gathered.main.x is not None,
+        "pictures": gathered.pictures,
+        "image": _image(gathered),
         "array_names": gathered.main.names,
         "array_keys": gathered.array_keys,
         "features": fits,
         "target": goal,
         "scaling": scaling and {"scale": scaling.scale, "mean": list(scaling.mean), "std": list(scaling.std)},
     }
+
+
+def _image(gathered: Gathered) -> dict[str, Any] | None:
+    """How image files become samples."""
+    size = gathered.size
+    if size is None:
+        return None
+    column = None if gathered.main.listed is not None else gathered.roles.image
+    return {"column": column, "height": size.height, "width": size.width, "channels": size.channels}
 
 
 def split_sha256(parts: dict[str, Part]) -> str:

@@ -9,14 +9,16 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.data.facts import Facts
+from engine.data.samples import Samples
 
 
 @dataclass(frozen=True)
 class Part:
     """One part of the data."""
 
-    x: npt.NDArray[Any]
-    """(N, *shape): float32 rows, already scaled; or raw images, float32 or uint8, that the feed scales."""
+    x: Samples
+    """(N, *shape): float32 rows, already scaled; or raw images, float32 or uint8, that the feed scales. Images from
+    files stay on disk (`Mapped`): take some of them at a time."""
     y: npt.NDArray[Any]
     """int64 (N,) for classification; else float32 (N, outputs): 0/1 labels, or standardised numbers."""
     rows: npt.NDArray[np.int64]

@@ -11,8 +11,10 @@ from engine.data.baseline import baseline
 from engine.data.column import HUGE, Column, distinct
 from engine.data.facts import Facts
 from engine.data.gather import Gathered
+from engine.data.images import byte_counts
 from engine.data.notes import notes
 from engine.data.prepared import Part
+from engine.data.samples import pick, steps
 from engine.recipe.schema import Recipe
 
 Row = dict[str, Any]
@@ -35,7 +37,7 @@ def report(
     keys = {
         name: same_rows.row_keys([column.take(rows) for column in source.columns + source.targets], x, len(rows))
         for name, (source, rows) in gathered.parts.items()
-        for x in [None if source.x is None else source.x[rows]]
+        for x in [None if source.x is None else pick(source.x, rows)]
     }
     own = [keys[name] for name, (source, _) in gathered.parts.items() if source is gathered.usable["main"]]
     judged = parts["validation"] if len(parts["validation"].rows) else parts["train"]
@@ -77,14 +79,15 @@ def _columns(gathered: Gathered) -> list[Row]:
     min, max, example."""
     main, roles = gathered.main, gathered.roles
     if main.x is not None:
-        return [_pictures(gathered), *(_describe(c, "target", "number", None, True) for c in main.columns.values())]
+        return [_image_row(gathered), *(_describe(c, "target", "number", None, True) for c in main.columns.values())]
     source, train = gathered.parts["train"]
     rows = source.rows[train]
     count = main.n * len(main.columns) <= MANY_CELLS
-    return [
+    found = [
         _describe(column, roles.roles[name], roles.types[name], rows, count)
         for name, column in list(main.columns.items())[:MOST_COLUMNS]
     ]
+    return [row | _pixels(gathered) if row["name"] == roles.image else row for row in found]
 
 
 def _describe(column: Column, role: str, kind: str, rows: Any, count: bool) -> Row:
@@ -109,12 +112,28 @@ def _describe(column: Column, role: str, kind: str, rows: Any, count: bool) -> R
     return row
 
 
-def _pictures(gathered: Gathered) -> Row:
+def _image_row(gathered: Gathered) -> Row:
+    """The row of an array of images."""
+    assert gathered.main.x is not None
+    x = gathered.main.x
+    row: Row = {"name": "x", "type": "image", "role": "feature", "missing": 0, "unique": None, "constant": False}
+    return row | _pixels(gathered) | {"example": f"{' x '.join(map(str, x.shape[1:]))} {x.dtype}"}
+
+
+def _pixels(gathered: Gathered) -> Row:
+    """Mean, std, min and max of the training images' values, as they are stored."""
     source, train = gathered.parts["train"]
     assert source.x is not None
-    x = source.x[train]
-    low, high = float(x.min()), float(x.max())
-    row: Row = {"name": "x", "type": "image", "role": "feature", "missing": 0, "unique": None, "constant": low == high}
-    mean, std = float(x.mean(dtype=np.float64)), float(x.std(dtype=np.float64))
-    row |= {"mean": mean, "std": std, "min": low, "max": high}
-    return row | {"example": f"{' x '.join(map(str, x.shape[1:]))} {x.dtype}"}
+    x = pick(source.x, train)
+    if x.dtype == np.uint8:
+        counts = np.sum([byte_counts(x[step]).sum(axis=0) for step in steps(x)], axis=0)
+        values, n = np.arange(256), int(counts.sum())
+        mean = float((counts * values).sum() / n)
+        std = float(np.sqrt((counts * (values - mean) ** 2).sum() / n))
+        there = np.flatnonzero(counts)
+        low, high = float(there[0]), float(there[-1])
+    else:
+        whole = np.asarray(x)
+        low, high = float(whole.min()), float(whole.max())
+        mean, std = float(whole.mean(dtype=np.float64)), float(whole.std(dtype=np.float64))
+    return {"mean": mean, "std": std, "min": low, "max": high, "constant": low == high}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy.typing as npt
 
 from engine.data.column import Column
+from engine.data.pixels.folder import Listed
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,11 @@ class Rows:
     names: list[str] = field(default_factory=list)
     """Names of the D columns of `x`."""
     targets: list[str] = field(default_factory=list)
-    """An array source's target columns, by name."""
+    """The target columns of a source that names none itself: an array's, a folder's."""
+    root: Path | None = None
+    """Where a table's images are: their paths are relative to it."""
+    listed: Listed | None = None
+    """What else stands in a folder of images."""
 
 
 @dataclass(frozen=True)

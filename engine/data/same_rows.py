@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.data.column import Column, distinct
+from engine.data.samples import Samples, steps
 
 Array = npt.NDArray[Any]
 Keys = npt.NDArray[np.uint64]
@@ -21,7 +22,7 @@ def _mix(values: Keys) -> Keys:
     return values ^ (values >> np.uint64(31))
 
 
-def row_keys(columns: list[Column], x: Array | None, n: int) -> Keys:
+def row_keys(columns: list[Column], x: Samples | None, n: int) -> Keys:
     """(N,) a fingerprint of each row's cells, equal for equal rows (two missing cells are equal)."""
     keys = np.zeros(n, dtype=np.uint64)
     if x is not None:
@@ -46,18 +47,17 @@ def _text_key(salt: bytes, text: bytes) -> int:
     return int.from_bytes(hashlib.blake2b(text, digest_size=8, salt=salt).digest())
 
 
-def _array_keys(x: Array) -> Keys:
+def _array_keys(x: Samples) -> Keys:
     n = len(x)
     keys = np.zeros(n, dtype=np.uint64)
-    chunk = max(1, 4_000_000 // max(1, x.nbytes // max(1, n)))
-    for start in range(0, n, chunk):
-        part = np.ascontiguousarray(x[start : start + chunk]).reshape(len(x[start : start + chunk]), -1)
-        raw = part.view(np.uint8)
+    for step in steps(x):
+        part = np.ascontiguousarray(x[step])
+        raw = part.reshape(len(part), -1).view(np.uint8)
         padded = np.zeros((len(raw), -(-raw.shape[1] // 8) * 8), dtype=np.uint8)
         padded[:, : raw.shape[1]] = raw
         words = padded.view(np.uint64)
         places = np.arange(1, words.shape[1] + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-        keys[start : start + chunk] = _mix(words ^ places).sum(axis=1, dtype=np.uint64)
+        keys[step] = _mix(words ^ places).sum(axis=1, dtype=np.uint64)
     return keys
 
 

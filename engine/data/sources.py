@@ -6,7 +6,9 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+from engine.data.column import Column
 from engine.data.errors import DataError
+from engine.data.pixels.folder import Listed, folder_at, list_classes, more_than_one_class, parts_of
 from engine.data.read_arrays import array_rows, builtin_rows, read_npy, read_npz, split_npz
 from engine.data.read_csv import read_csv
 from engine.data.read_parquet import read_parquet
@@ -14,6 +16,8 @@ from engine.data.rows import Loaded, Rows
 from engine.data.source_files import BUILTIN, is_share
 
 TABLES = {"CSV": read_csv, "Parquet": read_parquet}
+FILE, CLASS = "file", "class"
+"""Columns of the table that a folder of images makes."""
 
 
 def builtin_names() -> list[str]:
@@ -78,8 +82,7 @@ def load(data: Any, base: Path) -> Loaded:
             )
     elif kind in TABLES:
         content, path = fetch(source.path, "data.source.path")
-        columns = TABLES[kind](content, path, "data.source.path")
-        main = _table(columns, path)
+        main = _table(TABLES[kind](content, path, "data.source.path"), path)
         for part, name in files.items():
             key = f"data.split.{part}.path"
             content, path = fetch(name, key, part)
@@ -104,13 +107,58 @@ def load(data: Any, base: Path) -> Loaded:
                 "put the arrays x_train, y_train, x_val, y_val, ... into one NPZ file",
                 f"data.split.{next(iter(files))}",
             )
+    elif kind == "ImageFolder":
+        main, parts = _image_folder(source.path, files, base)
+        digests += [(name, _listing(rows)) for name, rows in (("source", main), *parts.items())]
     else:
         raise DataError(f"goodfit cannot read {kind} yet", "use CSV, Parquet, NPZ, NPY or Builtin", "data.source.type")
     return Loaded(main, parts, _fingerprint(digests))
 
 
 def _table(columns: dict[str, Any], path: Path) -> Rows:
-    return Rows(path.name, len(next(iter(columns.values()))) if columns else 0, columns)
+    n = len(next(iter(columns.values()))) if columns else 0
+    return Rows(path.name, n, columns, root=path.parent)
+
+
+def _image_folder(path: str, files: dict[str, str], base: Path) -> tuple[Rows, dict[str, Rows]]:
+    """The training images, and those of parts that have a folder of their own."""
+    key = "data.source.path"
+    root = folder_at(base, path, key)
+    folders = parts_of(root, key)
+    twice = [part for part in files if part in folders]
+    if twice:
+        raise DataError(
+            f"{path} has a folder for {twice[0]}, and data.split names another",
+            "keep one",
+            f"data.split.{twice[0]}.path",
+        )
+    train = folders.pop("train", root)
+    listed = list_classes(train, key)
+    more_than_one_class(listed, train, key)
+    parts = {part: class_rows(list_classes(folder, key), folder) for part, folder in folders.items()}
+    for part, name in files.items():
+        own = f"data.split.{part}.path"
+        folder = folder_at(base, name, own)
+        parts[part] = class_rows(list_classes(folder, own), folder)
+    return class_rows(listed, train), parts
+
+
+def class_rows(listed: Listed, root: Path) -> Rows:
+    """The table of a folder: each image's file and class."""
+    import polars as pl
+
+    # a class is a name, whatever number or word for "missing" it looks like
+    columns = {
+        name: Column(name, pl.Series(cells, dtype=pl.String), None)
+        for name, cells in ((FILE, listed.names), (CLASS, listed.classes))
+    }
+    return Rows(root.name, len(listed.names), columns, targets=[CLASS], root=root, listed=listed)
+
+
+def _listing(rows: Rows) -> str:
+    assert rows.listed is not None
+    text = "\n".join(rows.listed.names)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _fingerprint(digests: list[tuple[str, str]]) -> str:

@@ -13,6 +13,7 @@ from engine.data.choose import nearest
 from engine.data.column import Column
 from engine.data.errors import DataError
 from engine.data.rows import Rows
+from engine.data.samples import Samples
 
 Array = npt.NDArray[Any]
 
@@ -25,7 +26,7 @@ class Usable:
     """(N,) row numbers in the file, ascending."""
     columns: list[Column]
     """Feature columns of a table."""
-    x: Array | None
+    x: Samples | None
     """Images, raw."""
     targets: list[Column]
     missing: int
@@ -66,6 +67,13 @@ def usable(
     if holes.any() and rows.x is not None and missing != "drop":
         raise DataError(
             f"{where}NaN or infinite values in {_rows(holes)}", "mend them, or set data.missing: drop", "data.missing"
+        )
+    image = [name for name, kind in chosen if kind == "image"]
+    if holes.any() and image and missing != "drop":
+        raise DataError(
+            f"{where}column '{image[0]}' names no image in {_rows(holes)}",
+            "fill in the path, or leave such rows out: data.missing: drop",
+            "data.missing",
         )
     if holes.any() and missing == "error":
         raise _hole(columns, holes, where, nothing)

@@ -21,22 +21,22 @@ def write_data(script: Script, recipe: Recipe, base: Path) -> None:
     write_reading(script, data, found)
     write_target(script, data, found)
     write_split(script, data, found)
-    if found.main.x is None:
+    if not found.pictures:
         write_features(script, data, found, is_image(found, data))
     if is_image(found, data):
-        write_scaling(script, data, found.main.x is not None and found.is_bytes)
+        write_scaling(script, data, found.pictures and found.is_bytes)
     script.define(_prepare(script, data, found))
 
 
 def is_image(found: Gathered, data: Data) -> bool:
     """Whether samples enter the network as images, scaled by channel as they are fed."""
-    return found.main.x is not None or len(data.reshape or ()) > 1
+    return found.pictures or len(data.reshape or ()) > 1
 
 
 def _prepare(script: Script, data: Data, found: Gathered) -> str:
     """`prepare`: from the file to the parts, in the order in which goodfit does it."""
-    table = data.source.type_name() in ("CSV", "Parquet")
-    pictures = found.main.x is not None
+    table = data.source.type_name() in ("CSV", "Parquet", "ImageFolder")
+    pictures = found.pictures
     goal = found.goal
     head = '    """{part: (x, y)}, ready for the network' + (
         ', and the scaling of its pixels."""' if is_image(found, data) else '."""'
@@ -55,6 +55,9 @@ def _prepare(script: Script, data: Data, found: Gathered) -> str:
             lines += _from_arrays(data, found, name, variable)
         if data.missing == "drop":
             lines += _drop(found, variable, pictures)
+        if found.size is not None:
+            folder = file if data.source.type_name() == "ImageFolder" else f"os.path.dirname({file})"
+            lines.append(f"    {variable}_x = images({folder}, {variable}[IMAGE])")
     goals = _goals(goal["kind"], goal["columns"], "main")
     lines += _codes_and_rows(data, found, goals)
     if scaled:
@@ -113,7 +116,9 @@ def _from_arrays(data: Data, found: Gathered, name: str, variable: str) -> list[
 def _drop(found: Gathered, variable: str, pictures: bool) -> list[str]:
     goal = found.goal["columns"]
     targets = "TARGET," if len(goal) == 1 else "*TARGETS"
-    if pictures:
+    if found.size is not None:
+        lines = [f"    keep = ~np.any([missing({variable}[name]) for name in (IMAGE, {targets})], axis=0)"]
+    elif pictures:
         bad = f"~np.isfinite({variable}_x.reshape(len({variable}_x), -1)).all(axis=1)"
         lines = [f"    keep = ~({bad} | np.any([missing(cells) for cells in {variable}.values()], axis=0))"]
         lines.append(f"    {variable}_x = {variable}_x[keep]")

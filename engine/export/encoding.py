@@ -37,7 +37,7 @@ def write_target(script: Script, data: Data, found: Gathered) -> None:
     if is_number:
         script.copy(column.plain_number)
         name = "[plain_number(value) for value in numbers(cells).tolist()]"
-    elif data.source.type_name() in ("CSV", "Parquet"):
+    elif data.source.type_name() in ("CSV", "Parquet", "ImageFolder"):
         name = "cells.tolist()"
     elif goal["classes"] == ["false", "true"]:
         name = "[name.strip(BLANKS).lower() for name in cells.astype(str).tolist()]"
@@ -204,11 +204,13 @@ def write_scaling(script: Script, data: Data, is_bytes: bool) -> None:
         body = ["shifts, scales = [0.0] * x.shape[1], [1.0] * x.shape[1]"]
     else:
         script.use("import math")
-        script.copy(images._channel)
-        body = [
-            f"fitted = [shift_and_scale(x[:, channel], {literal(normalize)}) for channel in range(x.shape[1])]",
-            "shifts, scales = zip(*fitted)",
-        ]
+        if is_bytes:
+            script.copy(images.byte_counts, images.shift_scale_of)
+            fitted = f"[shift_scale_of(counts, {literal(normalize)}) for counts in byte_counts(x)]"
+        else:
+            script.copy(images._channel)
+            fitted = f"[shift_and_scale(x[:, channel], {literal(normalize)}) for channel in range(x.shape[1])]"
+        body = [f"fitted = {fitted}", "shifts, scales = zip(*fitted)"]
     if is_bytes:
         body.append("return 1 / 255, shifts, scales")
     else:

@@ -8,6 +8,7 @@ from typing import Any
 
 from engine.data import column
 from engine.data.gather import Gathered
+from engine.data.pixels.folder import ENDS
 from engine.data.source_files import is_share
 from engine.export.script import Script, literal
 from engine.recipe.schema import Data
@@ -28,9 +29,13 @@ def write_constants(script: Script, data: Data, found: Gathered, base: Path) -> 
     elif kind == "NPY":
         script.constant("FEATURES_FILE", _path(base, source.features))
         script.constant("TARGET_FILE", _path(base, source.target))
+    elif kind == "ImageFolder":
+        script.constant("DATA", str(found.main.root))
+        for part in own_parts(found):
+            script.constant(f"{part.upper()}_DATA", str(found.others[part].root))
     else:
         script.constant("DATA", _path(base, source.path))
-    for part in ("validation", "test"):
+    for part in ("validation", "test") if kind != "ImageFolder" else ():
         value = getattr(data.split, part)
         if not is_share(value):
             script.constant(f"{part.upper()}_DATA", _path(base, value.path))
@@ -38,7 +43,10 @@ def write_constants(script: Script, data: Data, found: Gathered, base: Path) -> 
     script.constant("TARGETS" if len(goal["columns"]) > 1 else "TARGET", _single(goal["columns"]))
     if goal["classes"]:
         script.constant("CLASSES", goal["classes"])
-    if found.main.x is None:
+    if found.size is not None:
+        script.constant("IMAGE", found.roles.image, "the column of image files")
+        script.constant("SIZE", (found.size.height, found.size.width, found.size.channels), "height, width, channels")
+    elif found.main.x is None:
         chosen = found.roles.features
         kinds = {kind for _, kind in chosen}
         if kinds == {"number"}:
@@ -67,6 +75,15 @@ def _single(names: list[str]) -> Any:
 def write_reading(script: Script, data: Data, found: Gathered) -> None:
     """Define `read`, and what turns its columns into numbers."""
     kind = data.source.type_name()
+    if found.size is not None:
+        _write_images(script)
+    if kind == "ImageFolder":
+        script.constant("ENDS", tuple(sorted(ENDS)))
+        script.use("import os")
+        script.define(READ_FOLDER)
+        if data.missing == "drop":
+            script.define(MISSING)
+        return
     if kind in ("CSV", "Parquet"):
         script.constant("EMPTY", column.EMPTY)
         script.define(READ_CSV if kind == "CSV" else READ_PARQUET)
@@ -86,6 +103,42 @@ def write_reading(script: Script, data: Data, found: Gathered) -> None:
         script.constant("EMPTY", column.EMPTY)
         script.define(MISSING_IN_ARRAYS)
 
+
+def _write_images(script: Script) -> None:
+    """Define `images`."""
+    from engine.data.pixels import decode
+
+    script.use("import io", "import os", "from typing import Any", "from PIL import Image")
+    script.constant("MOST_PIXELS", decode.MOST_PIXELS)
+    script.copy(decode.decoded, decode.orientation)
+    script.define(IMAGES)
+
+
+IMAGES = '''
+def images(folder: str, files: np.ndarray) -> np.ndarray:
+    """Image files as (N, channels, height, width) uint8."""
+    found = []
+    for file in files:
+        with open(os.path.join(folder, file), "rb") as stream:
+            found.append(decoded(stream.read(), *SIZE))
+    return np.stack(found)
+'''
+
+READ_FOLDER = '''
+def read(folder: str) -> dict[str, np.ndarray]:
+    """The images of a folder with a subfolder a class: their files and classes, in the order of their names."""
+    def shown(names: list[str]) -> list[str]:
+        return sorted(name for name in names if not name.startswith(".") and name != "__MACOSX")
+
+    files, classes = [], []
+    for name in shown(each.name for each in os.scandir(folder) if each.is_dir()):
+        for place, folders, inside in os.walk(os.path.join(folder, name), followlinks=True):
+            folders[:] = shown(folders)
+            found = [file for file in shown(inside) if os.path.splitext(file)[1].lower() in ENDS]
+            files += [os.path.relpath(os.path.join(place, file), folder) for file in found]
+            classes += [name] * len(found)
+    return {"file": np.array(files, dtype=object), "class": np.array(classes, dtype=object)}
+'''
 
 READ_CSV = '''
 def read(path) -> dict[str, np.ndarray]:

@@ -103,4 +103,4 @@ def folded(value: list[Any] | tuple[Any, ...] | dict[Any, Any]) -> str:
 
 
 def _third_party(line: str) -> bool:
-    return line.split()[1].split(".")[0] in ("numpy", "torch", "torchmetrics", "polars")
+    return line.split()[1].split(".")[0] in ("numpy", "torch", "torchmetrics", "polars", "PIL")

@@ -9,8 +9,8 @@ from engine.parts.part import Count, Part, part, setting
 PATH_HELP = "file, relative to the recipe's folder"
 TARGET_HELP = "column to predict, or a list of columns"
 FEATURES_HELP = "columns to predict from; left out: all but the target"
-SIZE_HELP = "for image columns: size to scale images to, one number or [height, width]"
-CHANNELS_HELP = "for image columns: 1 for grey, 3 for colour"
+SIZE_HELP = "what images are scaled to, one number or [height, width]"
+CHANNELS_HELP = "1 for grey, 3 for colour"
 
 
 class Source(Part):
@@ -32,8 +32,8 @@ class _Table(Source):
     path: str = setting(help=PATH_HELP)
     target: str | list[str] = setting(help=TARGET_HELP)
     features: list[str] | None = setting(None, help=FEATURES_HELP)
-    size: Count | list[Count] | None = setting(None, help=SIZE_HELP)
-    channels: Literal[1, 3] | None = setting(None, help=CHANNELS_HELP)
+    size: Count | list[Count] | None = setting(None, help=f"for an image column: {SIZE_HELP}")
+    channels: Literal[1, 3] | None = setting(None, help=f"for an image column: {CHANNELS_HELP}")
 
 
 @part
@@ -67,3 +67,16 @@ class NPY(Source):
 
     features: str = setting(help="file of the features, relative to the recipe's folder")
     target: str = setting(help="file of the targets, relative to the recipe's folder")
+
+
+@part
+class ImageFolder(Source):
+    """Image files, in one subfolder a class.
+
+    Subfolders that are all named train, validation (or val) and test are parts of the data, each with a subfolder a
+    class, and `split` is not needed for them. Folders in a class's folder are searched too; hidden files are not.
+    """
+
+    path: str = setting(help="folder, relative to the recipe's folder")
+    size: Count | list[Count] = setting(help=SIZE_HELP)
+    channels: Literal[1, 3] = setting(3, help=CHANNELS_HELP)

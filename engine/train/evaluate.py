@@ -19,6 +19,7 @@ import torch
 from engine.data import new_rows
 from engine.data.facts import Facts
 from engine.data.prepare import prepare
+from engine.data.samples import Samples
 from engine.errors import UserError
 from engine.runs.directory import count_looks
 from engine.runs.journal import Journal
@@ -120,7 +121,7 @@ def _facts(saved: Saved) -> Facts:
 
 
 def _run(
-    executor: AutogradExecutor, x: npt.NDArray[Any], y: npt.NDArray[Any] | None
+    executor: AutogradExecutor, x: Samples, y: npt.NDArray[Any] | None
 ) -> tuple[float, npt.NDArray[np.float32]]:
     """Loss and outputs (N, width)."""
     slices = list(executor.evaluate_rows(x, y))

@@ -11,6 +11,7 @@ import torch
 
 from engine.data.facts import Facts
 from engine.data.prepared import Prepared
+from engine.data.samples import Samples
 from engine.errors import UserError
 from engine.recipe.schema import Recipe
 from engine.runs import live
@@ -162,7 +163,7 @@ class AutogradExecutor:
         yield from self.evaluate_rows(data.x, data.y)
 
     def evaluate_rows(
-        self, x: npt.NDArray[Any], y: npt.NDArray[Any] | None, slice_rows: int | None = None
+        self, x: Samples, y: npt.NDArray[Any] | None, slice_rows: int | None = None
     ) -> Iterator[Slice]:
         rows = slice_rows or slice_of(x.shape[1:])
         for start in range(0, len(x), rows):

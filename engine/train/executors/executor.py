@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from engine.data.samples import Samples
 from engine.recipe.schema import Recipe
 
 Losses = npt.NDArray[np.float32]
@@ -68,7 +69,7 @@ class Executor(Protocol):
         """Loss and outputs of a part in eval mode, slice by slice; leaves weights and generators untouched."""
 
     def evaluate_rows(
-        self, x: npt.NDArray[Any], y: npt.NDArray[Any] | None, slice_rows: int | None = None
+        self, x: Samples, y: npt.NDArray[Any] | None, slice_rows: int | None = None
     ) -> Iterator[Slice]:
         """The same for any rows, as raw as `Part.x`; without targets the loss is 0."""
 
