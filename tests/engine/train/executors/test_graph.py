@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tests.engine.train.test_plain_loop import BINARY, CASES, CNN, MLP, WEIGHTED, plain
 
 from engine.errors import UserError
 from engine.recipe.resolve import resolve
@@ -25,6 +24,7 @@ from engine.train.executors.graph.check import self_check
 from engine.train.executors.graph.cover import refuses, uncovered
 from engine.train.executors.graph.executor import GraphExecutor
 from engine.train.session import open_session
+from tests.engine.train.test_plain_loop import BINARY, CASES, CNN, MLP, WEIGHTED, plain
 
 CPU = torch.device("cpu")
 MANY = """
@@ -332,7 +332,7 @@ def test_a_cpu_is_refused_and_passed_over_without_a_word(tmp_path: Path) -> None
     assert "CUDA" in str(refuses(session.recipe, session.prepared.facts, CPU, "fp32"))
     assert uncovered(session.recipe) is None
     assert "graph" not in session.choice.reason
-    with pytest.raises(UserError, match="train.executor is graph, which does not cover this recipe"):
+    with pytest.raises(UserError, match="is graph, which does not cover this recipe"):
         open_session(MANY.replace("epochs: 3", "epochs: 3, executor: graph"), tmp_path)
 
 
