@@ -77,6 +77,11 @@ def worker_of(run_dir: Path, patience: float = 10.0) -> Holder | None:
         alive, holder = probe(run_dir), read_holder(run_dir)
         if alive == "dead" or (holder is not None and holder.purpose == "test"):
             raise NotRunning(f"{run_dir.name} is not running", "goodfit resume goes on from its last checkpoint")
+        if alive == "alive" and holder is not None and holder.purpose == "trial":
+            raise NotRunning(
+                f"{run_dir.name} trains as a trial of a search, and has no worker of its own",
+                "stop or pause the search: goodfit runs lists it",
+            )
         if (holder is not None and holder.purpose != "launch") or time.monotonic() >= deadline:
             return holder
         time.sleep(0.02)

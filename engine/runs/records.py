@@ -98,6 +98,8 @@ class Plan(Record):
     """Loss of always guessing the average."""
     monitor: str = "val_loss"
     """The series whose best value makes the best epoch: `early_stopping.monitor`, else val_loss."""
+    trials: int | None = None
+    """Of a search: how many trials it is to make."""
 
 
 @dataclass(frozen=True, kw_only=True)

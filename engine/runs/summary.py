@@ -12,13 +12,14 @@ from engine.history.best import after_edits, best_row, flat
 from engine.runs.journal import LOG, decode
 from engine.runs.lock import LOCK, Holder, Liveness, probe, read_holder
 from engine.runs.records import Json
+from engine.search.score import best_trial
 
 State = Literal["preparing", "running", "paused", "completed", "stopped", "failed", "unknown"]
 
 LAUNCH = "launch.json"
 _STARTING = 10.0
 """Seconds that a run's folder may exist before its worker holds the lock."""
-_MANY = (b'{"type":"steps"', b'{"type":"probe"', b'{"type":"progress"')
+_MANY = (b'{"type":"steps"', b'{"type":"probe"', b'{"type":"trial_epochs"', b'{"type":"progress"')
 
 
 @dataclass
@@ -35,6 +36,9 @@ class Summary:
     epochs: list[Json] = field(default_factory=list)
     edits: list[Json] = field(default_factory=list)
     finished: Json | None = None
+    trials: dict[int, Json] = field(default_factory=dict)
+    """Of a search: its `trial` records by number."""
+    trials_planned: int | None = None
     _plan: tuple[str, int | None] = ("val_loss", None)
     _offset: int = 0
     _file: tuple[int, int] = (0, 0)
@@ -50,10 +54,10 @@ class Summary:
         end = data.rfind(b"\n") + 1
         self._offset += end
         for line in data[:end].split(b"\n")[:-1]:
-            if line.startswith(_MANY[:2], 9):
+            if line.startswith(_MANY[:3], 9):
                 if self.phase == "preparing":
                     self.phase = "running"
-            elif not line.startswith(_MANY[2], 9):
+            elif not line.startswith(_MANY[3], 9):
                 record = decode(line)
                 if record is not None:
                     self.feed(record)
@@ -66,6 +70,7 @@ class Summary:
                 self.pid, self.host = record.get("pid"), record.get("host")
             case "plan":
                 self._plan = record.get("monitor", "val_loss"), record.get("epochs")
+                self.trials_planned = record.get("trials")
                 self._settle()
                 self.phase = "running"
             case "epoch":
@@ -74,6 +79,9 @@ class Summary:
             case "edited":
                 self.edits.append(record)
                 self._settle()
+            case "trial":
+                self.trials[int(record["number"])] = record
+                self.phase = "running"
             case "paused":
                 self.phase = "paused"
             case "resumed":
@@ -96,9 +104,24 @@ class Summary:
         self.monitor, self.planned = self._plan
         for record in self.edits:
             self.monitor, self.planned = after_edits(self.monitor, self.planned, record.get("edits", ()))
+            for edit in record.get("edits", ()):
+                if edit.get("path") == "search.trials" and isinstance(edit.get("value"), int):
+                    self.trials_planned = edit["value"]
+
+    @property
+    def is_search(self) -> bool:
+        """Whether it is a search, whose epochs are trials to a list."""
+        return self.started is not None and self.started.get("kind") == "search"
+
+    def best_trial(self) -> Json | None:
+        """Of a search: the `trial` record of the best one."""
+        return best_trial(self.trials.values(), self.monitor)
 
     def best(self) -> Json | None:
-        """Scores of the best epoch under their series names."""
+        """Scores of the best epoch under their series names; of a search, of its best trial."""
+        trial = self.best_trial()
+        if trial is not None:
+            return flat(trial)
         row = best_row(self.epochs, self.monitor)
         return None if row is None else flat(row)
 
@@ -123,6 +146,8 @@ class RunInfo:
     parent: Json | None
     created: str
     """ISO 8601, UTC."""
+    trials: int = 0
+    """Of a search: trials that are over."""
 
 
 _known: dict[Path, Summary] = {}
@@ -187,6 +212,7 @@ def info(run_dir: Path) -> RunInfo:
     options = launch_options(run_dir)
     started: dict[str, Any] = summary.started or {}
     best = best_row(summary.epochs, summary.monitor)
+    trial = summary.best_trial()
     return RunInfo(
         run=run_dir.name,
         path=run_dir,
@@ -196,14 +222,22 @@ def info(run_dir: Path) -> RunInfo:
         state=state(summary, alive, holder, _age(run_dir)),
         pid=summary.pid,
         host=summary.host,
-        epoch=summary.epochs[-1].get("epoch") if summary.epochs else None,
-        epochs=summary.planned,
-        best=None if best is None else flat(best),
-        best_epoch=None if best is None else best.get("epoch"),
+        epoch=_last(summary),
+        epochs=summary.trials_planned if summary.is_search else summary.planned,
+        best=summary.best(),
+        best_epoch=trial.get("best_epoch") if trial else None if best is None else best.get("epoch"),
         reason=summary.reason,
         parent=started.get("parent") or options.get("parent"),
         created=str(options.get("created") or started.get("wall") or ""),
+        trials=len(summary.trials),
     )
+
+
+def _last(summary: Summary) -> int | None:
+    """How far it has come: the last epoch, or how many trials are over."""
+    if summary.is_search:
+        return len(summary.trials) or None
+    return summary.epochs[-1].get("epoch") if summary.epochs else None
 
 
 def inferred_finish(run_dir: Path) -> Json | None:

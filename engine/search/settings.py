@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from engine.recipe.schema import Recipe
+from engine.recipe.schema import Recipe, Search
 from engine.runs.live import monitor
 from engine.search.space import Space, read_space
 
@@ -32,16 +32,17 @@ class Settings:
     """The series that judges trials."""
 
 
-def settings_of(recipe: Recipe, *, gpu: bool = False) -> Settings:
-    """The search that a recipe asks for; a recipe without `search` asks for nothing to vary."""
-    from engine.recipe.schema import Search
+def settings_of(recipe: Recipe, *, stacked: bool = True, gpu: bool = False) -> Settings:
+    """The search that a recipe asks for; a recipe without `search` asks for nothing to vary.
 
+    `stacked` says whether its trials can train together; where they cannot, each is picked once the one before is over.
+    """
     search = recipe.search or Search()
     space = read_space(search.space)
     trials = search.trials
     if search.sampler == "grid":
         trials = min(trials, math.prod(dimension.size or 1 for dimension in space))
-    usual = TOGETHER_ON_GPU if gpu else TOGETHER
+    usual = 1 if not stacked else TOGETHER_ON_GPU if gpu else TOGETHER
     return Settings(
         space=space,
         trials=trials,

@@ -13,6 +13,8 @@ from engine.recipe.paths import PathParts, split
 from engine.recipe.retype import with_types
 
 Kind = Literal["uniform", "log_uniform", "int", "choice"]
+DIGITS = 6
+"""Significant digits of a number that is tried, so that a person can read and write it."""
 KINDS: tuple[Kind, ...] = ("uniform", "log_uniform", "int", "choice")
 
 
@@ -37,7 +39,7 @@ class Dimension:
         if self.kind == "int":
             return int(key)
         if self.kind != "choice":
-            return float(key)
+            return min(max(float(f"{key:.{DIGITS}g}"), float(self.low)), float(self.high))
         for choice in self.choices:
             if _json(choice) == key:
                 return choice

@@ -54,7 +54,9 @@ class Study:
 
     def __init__(self, folder: Path, settings: Settings, worker: str) -> None:
         """`folder` holds the storage; `worker` names the run whose worker this is. Raises StorageError."""
-        self._folder, self._settings, self._worker = folder, settings, worker
+        self.settings = settings
+        """May be replaced by one with other `trials`."""
+        self._folder, self._worker = folder, worker
         self._dimensions = {dimension.path: dimension for dimension in settings.space}
         self._distributions = {path: distribution(d) for path, d in self._dimensions.items()}
         self._storage, self._backend = open_storage(folder)
@@ -76,9 +78,9 @@ class Study:
         """
         with self._alone():
             count = len(self._trials())
-            if count >= self._settings.trials:
+            if count >= self.settings.trials:
                 return None
-            self._study.sampler = sampler(self._settings, count)
+            self._study.sampler = sampler(self.settings, count)
             trial = self._study.ask(self._distributions)
             trial.set_user_attr(WORKER, self._worker)
         return Asked(trial.number, self._params(trial.params))
@@ -91,7 +93,7 @@ class Study:
         with self._alone():
             for frozen in list(self._unfinished()):
                 if WORKER not in frozen.user_attrs:
-                    self._study.sampler = sampler(self._settings, frozen.number)
+                    self._study.sampler = sampler(self.settings, frozen.number)
                     trial = optuna.trial.Trial(self._study, frozen._trial_id)
                     for path, found in self._distributions.items():
                         trial._suggest(path, found)
@@ -119,7 +121,7 @@ class Study:
 
     def report(self, number: int, epoch: int, value: float) -> bool:
         """Tell a trial's value after an epoch (from 1); True where the pruner gives it up."""
-        if self._settings.pruner == "none" or value != value:
+        if self.settings.pruner == "none" or value != value:
             return False
         trial_id = self._id(number)
         self._storage.set_trial_intermediate_value(trial_id, epoch, value)
@@ -161,7 +163,7 @@ class Study:
     @property
     def picked(self) -> int:
         """How many trials there are."""
-        return min(len(self._trials()), self._settings.trials)
+        return min(len(self._trials()), self.settings.trials)
 
     def importance(self) -> dict[str, float] | None:
         """How much each setting matters, as shares that add up to 1; None where that cannot be told yet.
@@ -196,7 +198,7 @@ class Study:
         return self._study.get_trials(deepcopy=False)
 
     def _unfinished(self) -> Iterable[FrozenTrial]:
-        return (t for t in self._trials() if not t.state.is_finished() and t.number < self._settings.trials)
+        return (t for t in self._trials() if not t.state.is_finished() and t.number < self.settings.trials)
 
     def _trial(self, number: int) -> FrozenTrial:
         return self._storage.get_trial(self._id(number))

@@ -6,14 +6,14 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from engine.data.prepared import Prepared
 from engine.recipe.schema import Recipe
 from engine.runs import checkpoints
 from engine.runs.records import Checkpoint, Json
 from engine.runs.thinning import parse_size, thin
-from engine.train.executors.executor import Executor, State
+from engine.train.executors.executor import State
 from engine.train.position import Position
 
 SHARE = 20.0
@@ -52,6 +52,13 @@ def unpack(tensors: dict[str, Any], data: Json) -> Saved:
     )
 
 
+class Stateful(Protocol):
+    """What has a state to save: an executor."""
+
+    def state(self) -> State:
+        """A copy of the present state."""
+
+
 class Saver:
     """Writes checkpoints. The journal record that it gives is the commit, so whoever gets it must write it down."""
 
@@ -72,12 +79,12 @@ class Saver:
         """Whether it is time: never so often that saving would slow the run down noticeably."""
         return time.monotonic() - self._at >= max(SHARE * self._cost, WITHIN_EPOCH if mid_epoch else 0.0)
 
-    def keep_best(self, executor: Executor, position: Position, text: str) -> None:
+    def keep_best(self, executor: Stateful, position: Position, text: str) -> None:
         """Remember the state as that of the best epoch; it goes to disk before the next checkpoint does."""
         state = executor.state()
         self._best = (state, self._json(state, position, text), position.step, position.epoch)
 
-    def save(self, executor: Executor, position: Position, text: str, *, again: bool = False) -> Iterator[Checkpoint]:
+    def save(self, executor: Stateful, position: Position, text: str, *, again: bool = False) -> Iterator[Checkpoint]:
         """Write the present state, and the best epoch's if it is not on disk yet. Raises StorageError.
 
         A state that is on disk already is not written twice; `again` gives its record once more.
@@ -103,6 +110,13 @@ class Saver:
         thin(self._run_dir, self._budget)
         self._at = time.monotonic()
         self._cost = self._at - began
+
+    def save_best(self) -> Iterator[Checkpoint]:
+        """Write the best epoch's state if it is not on disk yet, and nothing else. Raises StorageError."""
+        if self._best is not None:
+            state, data, step, epoch = self._best
+            self._best = None
+            yield self._write(state, data, step, epoch, best=True)
 
     def best(self) -> Saved | None:
         """The best epoch's state from disk; None where no epoch has been finished."""

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -94,10 +94,14 @@ class Duty:
 
     def write(self, record: Record) -> None:
         """Append a record, waiting as long as the disk refuses, until somebody stops the run or takes it away."""
+        self.persist(lambda: self.journal.append(record))
+
+    def persist(self, act: Callable[[], object]) -> None:
+        """Do what writes to the disk, with the patience of `write`. Raises StorageError."""
         while True:
             try:
                 with self._writing:
-                    self.journal.append(record)
+                    act()
                 return
             except StorageError as error:
                 say(error.sentence())

@@ -25,6 +25,7 @@ from engine.runs.records import (
     TestEvaluated,
 )
 from engine.runs.storage import replace
+from engine.runs.summary import launch_options
 from engine.train import origin
 from engine.train.desk import Change, Flags
 from engine.train.duty import Duty, say
@@ -38,16 +39,25 @@ if TYPE_CHECKING:
 
 
 def live(run_dir: Path) -> Reason:
-    """One life of the run. Raises UserError where it cannot even begin."""
+    """One life of the run, whatever its kind. Raises UserError where it cannot even begin."""
     flags = Flags()
     flags.take_signals()  # before the lock names us as the one to send them to
     with Lock.acquire(run_dir) as lock:
         journal = Journal.open(run_dir, lock)
         lock.start_heartbeat()
         try:
-            return Life(run_dir, lock, journal, flags).run()
+            return worker_of(run_dir)(run_dir, lock, journal, flags).run()
         finally:
             journal.close()
+
+
+def worker_of(run_dir: Path) -> type[Duty]:
+    """What works on a run of this kind."""
+    if launch_options(run_dir).get("kind") == "search":
+        from engine.train.search.coordinator import Search
+
+        return Search
+    return Life
 
 
 class Life(Duty):

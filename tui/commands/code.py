@@ -34,10 +34,12 @@ def command(
     from tui.commands.examine import examine, examine_document, load_parts
     from tui.commands.output import emit, write
     from tui.commands.problems import show_problems, summary
-    from tui.commands.run_target import find_target
+    from tui.commands.run_target import Target, find_model, find_target
     from tui.commands.settings import make_settings, read_settings
 
     found = find_target(target, runs)
+    if found.is_run:
+        found = Target(find_model(target, runs), is_run=True)
     plan: dict[str, Any] = {}
     if found.is_run:
         options = launch_options(found.path)

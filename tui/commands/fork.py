@@ -39,10 +39,10 @@ def command(
     from engine.runs.launch import Options, fork_run, pick_checkpoint
     from tui.commands.attach import started, train_to_the_end
     from tui.commands.changes import check_fork
-    from tui.commands.run_target import find_run
+    from tui.commands.run_target import find_model
     from tui.commands.settings import make_settings, read_settings
 
-    source = find_run(run, runs)
+    source = find_model(run, runs)
     record = pick_checkpoint(source, epoch)
     document = Document.from_text(effective_recipe(source, int(record["step"])))
     edits = make_settings(document, read_settings(sets))

@@ -22,13 +22,13 @@ def command(run: str, data: Path, out: Path | None, runs: Path | None, as_json: 
     """Write predictions of a run's best epoch for every row of a file, as CSV, with probabilities for classes."""
     from tui.commands.new import near_files
     from tui.commands.output import emit, narrate
-    from tui.commands.run_target import find_run
+    from tui.commands.run_target import find_model
 
     if as_json and out is None:
         raise UserError("--json needs --out FILE", "the predictions themselves are a CSV")
     if not data.exists():
         raise UserError(f"there is no file {data}", near_files(data))
-    run_dir = find_run(run, runs)
+    run_dir = find_model(run, runs)
     if out is not None:
         rows = predict(run_dir, data, out)
         if as_json:

@@ -18,6 +18,18 @@ def find_run(word: str, runs: Path | None) -> Path:
     return find(runs_root(runs), word)
 
 
+def find_model(word: str, runs: Path | None) -> Path:
+    """The run whose model is meant: that of `word`, or its best trial's where it is a search. Raises UserError."""
+    from engine.search.stand_in import stands_for
+    from tui.commands.output import narrate
+
+    found = find_run(word, runs)
+    model = stands_for(found)
+    if model != found:
+        narrate(f"the best trial of {found.name}: {model.name}")
+    return model
+
+
 def find_recipe(word: str) -> Path:
     """The recipe file that `word` names: a path, or a bundled recipe's name. Raises UserError with near names."""
     path = Path(word).expanduser()

@@ -20,12 +20,12 @@ def command(run: str, data: Path | None, runs: Path | None, as_json: bool) -> in
     from tui.commands.child import ToolFailed, run_tool
     from tui.commands.new import near_files
     from tui.commands.output import emit, narrate, say
-    from tui.commands.run_target import find_run
+    from tui.commands.run_target import find_model
     from tui.printer import scalars, show_number
 
     if data is not None and not data.exists():
         raise UserError(f"there is no file {data}", near_files(data))
-    run_dir = find_run(run, runs)
+    run_dir = find_model(run, runs)
     result: dict[str, Any] | None = None
     for row in run_tool("evaluate", ["test", str(run_dir), *([str(data.absolute())] if data else [])]):
         if row.get("type") == "evaluation":

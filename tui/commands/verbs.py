@@ -8,6 +8,7 @@ VERBS: dict[str, str] = {
     "show": "Print a recipe as written, resolved, or as a run ended up with it.",
     "diff": "List what differs between two recipes or runs.",
     "train": "Train a recipe.",
+    "search": "Try many settings of a recipe, and name the best.",
     "resume": "Go on with a paused, stopped, killed or finished run.",
     "fork": "Start a new run from a checkpoint of another.",
     "watch": "Follow a run; ^C only detaches.",
@@ -25,7 +26,7 @@ VERBS: dict[str, str] = {
     "predict": "Write a run's predictions for a file.",
     "code": "Print a recipe or run as one plain PyTorch file.",
 }
-LATER = ("find-lr", "search", "guide", "diagnose", "step", "serve")
+LATER = ("find-lr", "guide", "diagnose", "step", "serve")
 """Verbs that the contract names and that this version does not have yet."""
 
 

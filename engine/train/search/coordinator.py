@@ -1,0 +1,472 @@
+"""A search: asks for trials, trains those that can share a stack together and the others one after another, and tells.
+
+The storage in the run's folder is the truth about trials; the journal is written from it. What is told twice is told
+once, and what a life could not finish, the next one trains again.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.errors import UserError
+from engine.recipe.edits import Edit, edit_from_json
+from engine.recipe.splice import apply_edits
+from engine.runs.directory import RECIPE, RESOLVED, effective_recipe
+from engine.runs.journal import Journal
+from engine.runs.later import SyncLater
+from engine.runs.lock import Lock, beat, probe
+from engine.runs.process import host
+from engine.runs.records import (
+    CommandAccepted,
+    CommandRefused,
+    Edited,
+    Finished,
+    Importance,
+    Json,
+    Paused,
+    Plan,
+    Reason,
+    Replanned,
+    Resumed,
+    Started,
+    TrialEpochs,
+)
+from engine.runs.storage import replace as replace_file
+from engine.search.score import best_trial, row_of
+from engine.search.settings import Settings, settings_of
+from engine.train import origin
+from engine.train.desk import Change, Flags, StopReason
+from engine.train.duty import Duty, say
+
+if TYPE_CHECKING:
+    from engine.data.prepared import Prepared
+    from engine.recipe.schema import Recipe
+    from engine.search.study import Asked, Study
+    from engine.train import plan
+    from engine.train.position import Row
+    from engine.train.search.child import Child, Family
+    from engine.train.search.material import Material, Trial
+
+TOLD_EVERY = 0.05
+"""Seconds between two `trial_epochs` records, at the least."""
+WEIGHED_EVERY = 10
+"""Completed trials between two looks at what matters."""
+BEAT_EVERY = 10.0
+LIVE = ("search.trials", "search.minutes")
+"""What of a search can change while it runs."""
+
+
+class Search(Duty):
+    """A worker's work on a search, from `started` or `resumed` to `finished`."""
+
+    def __init__(self, run_dir: Path, lock: Lock, journal: Journal, flags: Flags) -> None:
+        super().__init__(run_dir, lock, journal, flags)
+        self.text = ""
+        self.settings: Settings | None = None
+        self.study: Study | None = None
+        self._started: Started | None = None
+        self._told_rows: dict[int, Json] = {}
+        """`trial` rows in the journal, by number."""
+        self._weighed = 0
+        self._epochs_told = 0.0
+        self._beaten = 0.0
+        self._training: list[Child] = []
+
+    # The stages of a life
+
+    def _work(self) -> Finished:
+        self._begin()
+        self._told_rows = {r["number"]: r for r in self.records if r["type"] == "trial"}
+        material = self._load()
+        with self.vigil.ending():  # from here on the search hears for itself
+            pass
+        with SyncLater() as later:
+            family = self._family(later)
+            while self.heed() is None and not self.time_is_up():
+                batch = self._next(material)
+                if not batch:
+                    break
+                self._train(batch, family)
+            self._catch_up()
+        if self.desk.wishes.stop is not None:
+            return self._finished(self.desk.wishes.stop)
+        self._weigh(at_the_end=True)
+        return self._ended()
+
+    def _begin(self) -> None:
+        """Announce the life before anything slow."""
+        first = not any(record["type"] == "started" for record in self.records)
+        self.text = (self.run_dir / RECIPE).read_text(encoding="utf-8")
+        if first:
+            self._started = origin.started(self.run_dir, self.options)
+            self.write(self._started)
+            return
+        versions = origin.versions(self.options.get("parts") or ())
+        self.write(Resumed(from_step=0, step=0, pid=os.getpid(), host=host(), versions=versions, wall=origin.now()))
+        found = next(record for record in self.records if record["type"] == "started")
+        known = {key: value for key, value in found.items() if key not in ("type", "seq", "time", "life")}
+        self._started = replace(Started(**known), versions=versions, pid=os.getpid(), host=host())
+        self.text = effective_recipe(self.run_dir)
+        if edits := list(self.options.get("edits") or ()):
+            self._change(Change(None, edits))
+
+    def _load(self) -> Material:
+        """Read the data, decide the plan, and open the storage."""
+        from engine.parts import catalog
+        from engine.search.study import Study
+        from engine.train.search.material import Material
+        from engine.train.session import data_record
+
+        for path in self.options.get("parts") or ():
+            catalog.load_file(Path(path))
+        base = Path(self.options.get("base") or self.run_dir)
+        material = Material(self.text, base, self._progress)
+        self._write_resolved()
+        known = next((r for r in self.records if r["type"] == "data"), None)
+        facts = material.prepared.facts
+        if known is None:
+            self.write(data_record(material.prepared))
+        elif (known["data_sha256"], known["split_sha256"]) != (facts.data_sha256, facts.split_sha256):
+            raise UserError(
+                "the data is not what this search began with", "put the old data back, or start a new search"
+            )
+        self._choice = self._plan(material)
+        self.settings = self._settings(material)
+        self.study = Study(self._folder, self.settings, self.run_dir.name)
+        return material
+
+    def _plan(self, material: Material) -> plan.Choice:
+        """How trials like the search's own recipe are trained; journalled once."""
+        from engine.data.prepare import silent
+        from engine.train import calibration, early_stopping, guess, plan
+        from engine.train.search import together
+        from engine.train.session import build_session
+
+        recipe, prepared = material.recipe, material.prepared
+        recorded, changed = plan.of_next_life(self.records, self.options)
+        choice = recorded or plan.choose(recipe, prepared.facts, self.options.get("device"))
+        if recorded is None and not self.options.get("frozen"):
+            plan.prepare_torch(choice, recipe.train.deterministic)
+            choice = calibration.calibrate(recipe, prepared, choice, silent)
+        stacks = together.refusal(recipe, prepared, choice)
+        self._stacked = stacks is None
+        if any(record["type"] == "plan" for record in self.records):
+            if changed:
+                self.write(Replanned(plan=asdict(choice), reason=changed))
+            return choice
+        session = build_session(material.text, recipe, prepared, choice)
+        part = guess.judged(prepared)
+        settings = self._settings(material, choice)
+        size = min(settings.together, settings.trials)
+        how = f"{size} trials train together" if stacks is None else f"trials train one after another, since {stacks}"
+        self.write(
+            Plan(
+                **asdict(replace(choice, reason=f"{how}; {choice.reason}")),
+                parameters=session.executor.parameters,
+                steps_per_epoch=session.steps_per_epoch,
+                epochs=recipe.train.epochs,
+                loss_at_init=guess.loss_at_init(session.executor, part),
+                loss_baseline=guess.loss_of_average(session.executor, prepared, part),
+                monitor=early_stopping.monitored(recipe, session.validated),
+                trials=settings.trials,
+            )
+        )
+        session.executor.close()
+        return choice
+
+    def _settings(self, material: Material, choice: plan.Choice | None = None) -> Settings:
+        from engine.train.early_stopping import monitored
+        from engine.train.session import read_recipe
+
+        choice = choice or self._choice
+        found = settings_of(read_recipe(self.text), stacked=self._stacked, gpu=choice.device.startswith("cuda"))
+        return replace(found, monitor=monitored(material.recipe, len(material.prepared.validation.rows) > 0))
+
+    def _family(self, later: SyncLater) -> Family:
+        from engine.train.search.child import Family
+
+        assert self._started is not None
+        name = str(self.options.get("name") or "search")
+        return Family(self.run_dir, name, self._started, self.options, self.persist, later.add)
+
+    @property
+    def _folder(self) -> Path:
+        """Where the storage is: in the search that this one joins, else in its own folder."""
+        joined = self.options.get("join")
+        return Path(str(joined)) if joined else self.run_dir
+
+    # Trials
+
+    def _next(self, material: Material) -> list[Trial]:
+        """The trials to train next, none where there are no more. What an earlier life left comes first.
+
+        Groups end at multiples of their size, so that a search that died goes on with the groups that it would have
+        had.
+        """
+        study, settings = self._parts()
+        while True:
+            batch = study.taken() or self._left_behind()
+            while self.heed() is None and not (batch and study.picked % settings.together == 0):
+                asked = study.ask()
+                if asked is None:
+                    break
+                batch.append(asked)
+            self.persist(study.sync)
+            self._catch_up()
+            if self.desk.wishes.stop is not None or (not batch and not self._others_work()):
+                return []
+            if batch:
+                trials = [trial for asked in batch if (trial := self._trial(material, asked))]
+                if trials:
+                    return trials
+            else:
+                time.sleep(TOLD_EVERY)
+
+    def _trial(self, material: Material, asked: Asked) -> Trial | None:
+        """The trial, or None where its values make no sound recipe: then it has failed."""
+        from engine.recipe.edits import edit_to_json
+        from engine.search.space import settings as plain
+
+        try:
+            return material.trial(asked, self._choose)
+        except UserError as error:
+            row = {
+                "number": asked.number,
+                "state": "failed",
+                "edits": [edit_to_json(edit) for edit in plain(asked.params)],
+                "params": asked.params,
+                **dict.fromkeys(("value", "train_loss", "val_loss", "best_epoch", "run")),
+                "metrics": {},
+                "epochs": 0,
+                "seconds": 0.0,
+                "message": error.sentence(),
+            }
+            self._tell(row)
+            return None
+
+    def _choose(self, recipe: Recipe, prepared: Prepared) -> plan.Choice:
+        """The plan of a trial: what was settled for the search holds for it where it is trained in the same way."""
+        from engine.train import plan
+
+        found = plan.choose(recipe, prepared.facts, self.options.get("device"))
+        settled = self._choice
+        if (found.executor, found.device) == (settled.executor, settled.device):
+            found = replace(found, threads=settled.threads, precision=settled.precision)
+        return found
+
+    def _train(self, batch: list[Trial], family: Family) -> None:
+        from engine.train.search import together
+        from engine.train.search.alone import train_alone
+        from engine.train.search.child import Child
+
+        for group in together.groups(batch):
+            if self.heed() is not None or self.time_is_up():
+                return  # what has been picked is taken up by the next life, or never
+            if len(group) > 1:
+                self._training = [Child(family, trial, self._begun) for trial in group]
+                together.train_together(self._training, self)
+            else:
+                self._training = [Child(family, group[0], self._begun)]
+                train_alone(self._training[0], self)
+            self._training = []
+
+    def _begun(self, number: int, run: str) -> None:
+        study, _ = self._parts()
+        self.persist(lambda: study.begun(number, run))
+
+    def _left_behind(self) -> list[Asked]:
+        """Trials of workers that joined this search and are gone; only the search itself takes them over."""
+        if self._folder != self.run_dir:
+            return []
+        study, _ = self._parts()
+        found = []
+        for worker, trials in study.elsewhere().items():
+            if probe(self.run_dir.parent / worker) == "dead":
+                for asked in trials:
+                    study.take_over(asked.number)
+                    found.append(asked)
+        return found
+
+    def _others_work(self) -> bool:
+        """Whether workers that joined this search still have trials, for whose results it waits."""
+        study, _ = self._parts()
+        alive = (probe(self.run_dir.parent / worker) == "alive" for worker in study.elsewhere())
+        return self._folder == self.run_dir and any(alive)
+
+    # What the training of trials asks of the search
+
+    def heed(self) -> StopReason | None:
+        """Do what has been asked, waiting while the search is paused; why to stop, or None."""
+        wishes, paused = self.desk.wishes, False
+        while True:
+            for answer in self.desk.listen(0):
+                self.write(answer)
+            while wishes.changes:
+                self._change(wishes.changes.popleft())
+            while wishes.saves:
+                reason = "a search keeps its trials by itself; each has a run of its own"
+                self.write(CommandRefused(id=wishes.saves.popleft(), reason=reason))
+            if not wishes.pause or wishes.stop is not None:
+                break
+            if not paused:
+                paused = True
+                self.write(Paused(step=0))
+            self.desk.rest()
+        if paused and wishes.stop is None:
+            self.write(Resumed(from_step=0, step=0))
+        now = time.monotonic()
+        if now - self._beaten > BEAT_EVERY:
+            self._beaten = now
+            for child in self._training:
+                beat(child.run_dir)
+        return wishes.stop
+
+    def time_is_up(self) -> bool:
+        """Whether trials are to end with the epoch that they are in."""
+        minutes = self.settings.minutes if self.settings else None
+        return minutes is not None and self.journal.age >= 60 * minutes
+
+    def epoch(self, children: list[Child], rows: list[Row], *, last: bool = False) -> list[bool]:
+        """Take the rows of an epoch that these trials have finished; which of them are given up."""
+        from engine.train.early_stopping import value_of
+
+        study, _ = self._parts()
+        values = [value_of(row, child.monitor) for child, row in zip(children, rows, strict=True)]
+        now = time.monotonic()
+        if last or now - self._epochs_told >= TOLD_EVERY:
+            self._epochs_told = now
+            self.write(
+                TrialEpochs(
+                    epoch=children[0].position.epoch,
+                    numbers=[child.trial.number for child in children],
+                    params=[child.trial.params for child in children],
+                    train_loss=[row["train_loss"] for row in rows],
+                    val_loss=[row.get("val_loss") for row in rows],
+                    value=list(values),
+                )
+            )
+        return [
+            study.report(child.trial.number, child.position.epoch, value)
+            for child, value in zip(children, values, strict=True)
+        ]
+
+    def over(self, child: Child, state: str, message: str = "", *, broke: bool = False) -> None:
+        """A trial is over; its run has been closed."""
+        self._tell(child.row(state, message), broke=broke)
+
+    def _tell(self, row: Json, *, broke: bool = False) -> None:
+        study, _ = self._parts()
+        self.persist(lambda: study.tell(row, broke=broke))
+        self.persist(study.sync)
+        self._catch_up()
+
+    def _catch_up(self) -> None:
+        """Journal every trial that is over, by whichever process, and that the journal does not have yet."""
+        from engine.train.search.child import record_of
+
+        study, _ = self._parts()
+        for row in study.rows():
+            if row["number"] not in self._told_rows:
+                self._told_rows[row["number"]] = row
+                self.write(record_of(row))
+        self._weigh()
+
+    def _weigh(self, *, at_the_end: bool = False) -> None:
+        """Journal how much each setting matters, now and then and at the end."""
+        completed = sum(row["state"] == "completed" for row in self._told_rows.values())
+        if completed == self._weighed or not (at_the_end or completed - self._weighed >= WEIGHED_EVERY):
+            return
+        study, _ = self._parts()
+        values = study.importance()
+        self._weighed = completed
+        if values is not None:
+            self.write(Importance(values=values, trials=completed))
+
+    # Changes
+
+    def _change(self, change: Change) -> None:
+        """Take edits of the search over, or say why not."""
+        try:
+            edits = tuple(edit_from_json(edit) for edit in change.edits)
+            fixed = [edit.path for edit in edits if edit.path not in LIVE]
+            if fixed:
+                raise UserError(
+                    f"{fixed[0]} cannot change in a search", f"these can: {', '.join(LIVE)}; else start a new search"
+                )
+            text = self._with(edits)
+        except UserError as error:
+            if change.id is None:
+                raise
+            self.write(CommandRefused(id=change.id, reason=error.sentence()))
+            return
+        if change.id is not None:
+            self.write(CommandAccepted(id=change.id))
+        self.text = text
+        self.write(Edited(step=0, id=change.id, edits=change.edits))
+        if self.settings is not None and self.study is not None:
+            from engine.train.session import read_recipe
+
+            search = read_recipe(text).search
+            assert search is not None
+            self.settings = replace(self.settings, trials=search.trials, minutes=search.minutes)
+            self.study.settings = self.settings
+
+    def _with(self, edits: tuple[Edit, ...]) -> str:
+        from engine.train.session import read_recipe
+
+        text = apply_edits(self.text, edits)
+        read_recipe(text)
+        return text
+
+    # The end
+
+    def _ended(self) -> Finished:
+        rows = list(self._told_rows.values())
+        completed = [row for row in rows if row["state"] == "completed"]
+        if rows and not completed:
+            first = min(rows, key=lambda row: int(row["number"]))
+            return self._finished("error", f"no trial was completed; trial {first['number']}: {first['message']}")
+        message = ""
+        if self.settings is not None and self.time_is_up() and len(rows) < self.settings.trials:
+            message = f"the time was up after {len(rows)} of {self.settings.trials} trials"
+        return self._finished("completed", message)
+
+    def _finished(self, reason: Reason, message: str = "") -> Finished:
+        rows = list(self._told_rows.values())
+        best = best_trial(rows, self.settings.monitor) if self.settings else None
+        states = [row["state"] for row in rows]
+        counts = {state: states.count(state) for state in ("completed", "pruned", "failed")}
+        return Finished(
+            reason=reason,
+            best_epoch=best["best_epoch"] if best else None,
+            best=row_of(best) if best else {},
+            test=None,
+            recipe=self.text,
+            message=message,
+            details={"trials": len(rows), **counts},
+        )
+
+    def _failure(self, error: BaseException) -> Finished:
+        for child in self._training:
+            try:
+                child.close("error", "the search ended with an error")
+            except Exception as trouble:  # the search's own end counts more
+                say(f"{child.run_dir.name}: {trouble}")
+        return super()._failure(error)
+
+    def _write_resolved(self) -> None:
+        from engine.recipe.resolve import dump, to_data
+        from engine.train.session import read_recipe
+
+        try:
+            replace_file(self.run_dir / RESOLVED, dump(to_data(read_recipe(self.text))).encode())
+        except OSError as error:
+            say(f"{RESOLVED} could not be written: {error.strerror}")
+
+    def _parts(self) -> tuple[Study, Settings]:
+        assert self.study is not None and self.settings is not None
+        return self.study, self.settings
