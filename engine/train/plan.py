@@ -13,7 +13,7 @@ from engine.errors import UserError
 from engine.parts.work import format_for, threads_for
 from engine.recipe.schema import Recipe
 from engine.runs.records import Json
-from engine.train import origin
+from engine.train import devices, origin
 from engine.train.build.optimizer import kernel_for
 from engine.train.executors import choice as executors
 
@@ -40,7 +40,9 @@ def choose(recipe: Recipe, facts: Facts, device: str | None = None) -> Choice:
 
     `device` stands in for the recipe's. Raises UserError where the machine cannot do what is asked.
     """
-    chosen = find_device(device or recipe.train.device)
+    name = device or recipe.train.device
+    found = devices.find() if name == "auto" else devices.Found(find_device(name))
+    chosen = found.device
     precision = _precision(recipe, chosen)
     picked = executors.pick(recipe, facts, chosen, precision)
     threads, why = _threads(recipe, facts, chosen)
@@ -54,7 +56,7 @@ def choose(recipe: Recipe, facts: Facts, device: str | None = None) -> Choice:
         torch=torch.__version__,
         cpu=cpu_name(),
         gpu=gpu_name(chosen),
-        reason=f"{picked.reason}; {why}",
+        reason="; ".join(filter(None, (found.reason, picked.reason, why))),
     )
 
 
@@ -93,7 +95,7 @@ def of_next_life(records: list[Json], options: Json) -> tuple[Choice | None, str
     if started["versions"].get("parts", {}) != origin.parts_versions(options.get("parts") or []):
         reasons.append("own parts have changed")
     device = options.get("device")
-    if device and str(find_device(device)) != choice.device:
+    if device and not _is_meant(device, choice):
         reasons = [f"{device} was asked for in place of {choice.device}"]
     if not reasons:
         return choice, ""
@@ -102,11 +104,17 @@ def of_next_life(records: list[Json], options: Json) -> tuple[Choice | None, str
     return None, "; ".join(reasons)
 
 
+def _is_meant(device: str, choice: Choice) -> bool:
+    """Whether a plan is on the device that is asked for: with `auto`, on any GPU where there is one."""
+    found = find_device(device)
+    return str(found) == choice.device or (device == "auto" and found.type == torch.device(choice.device).type)
+
+
 def find_device(name: str) -> torch.device:
-    """The device of that name; `auto` takes a GPU where there is one. Raises UserError."""
+    """The device of that name; `auto` takes the GPU with the most free memory, if there is one. Raises UserError."""
     cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
     if name == "auto":
-        return torch.device("cuda:0" if cuda else "mps" if mps else "cpu")
+        return devices.find().device
     kind, _, number = name.partition(":")
     if kind == "cpu" and not number:
         return torch.device("cpu")
@@ -137,7 +145,10 @@ def prepare_torch(choice: Choice, deterministic: bool) -> torch.device:
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.set_float32_matmul_precision("highest")
-    return torch.device(choice.device)
+    device = torch.device(choice.device)
+    if device.type == "cuda":
+        torch.cuda.set_device(device)  # else what names no device takes memory on the first GPU too
+    return device
 
 
 def cores() -> int:

@@ -202,8 +202,7 @@ def _sound(
             f"{said} {choice.executor}, which does not work here, since {why}",
             "use train.executor: auto, which picks one that does",
         )
-    rest = choice.reason.rpartition("; ")[2]
-    reason = f"autograd, since {choice.executor} was tried and does not work here ({why}); {rest}"
+    reason = f"{choice.reason}; but {choice.executor} was tried and does not work here ({why}), so autograd"
     return replace(plain, reason=reason), _build(recipe, prepared, feed, plain)
 
 
