@@ -25,6 +25,11 @@ class Batch:
 class Feed(Protocol):
     """A source of batches. The same epoch gives the same batches, bit for bit, from every feed."""
 
+    kind: str
+    """resident, mapped or workers."""
+    reason: str
+    """Why it is this one, in words."""
+
     def batch(self, epoch: int, index: int) -> Batch:
         """Batch `index` of the epoch that comes after `epoch` whole ones."""
 

@@ -18,25 +18,37 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from engine.data.prepared import Part
+from engine.data.samples import Mapped
 from engine.train.feed.feed import Batch
+from engine.train.feed.mapped import Source, source_of
 from engine.train.feed.order import order, steps_per_epoch
 
 Pair = tuple[torch.Tensor, torch.Tensor]
 
 
 class Rows(Dataset[Pair]):
-    """Whole batches by their positions; the tensors lie in memory that the processes share."""
+    """Whole batches by their positions; the rows lie in a file, or in memory that the processes share."""
 
     def __init__(self, part: Part) -> None:
-        self.x = torch.tensor(part.x).share_memory_()  # type: ignore[no-untyped-call]
-        self.y = torch.tensor(part.y).share_memory_()  # type: ignore[no-untyped-call]
+        shared = None if isinstance(part.x, Mapped) else torch.tensor(part.x).share_memory_()  # type: ignore[no-untyped-call]
+        self._file = part.x if isinstance(part.x, Mapped) else None
+        self._x: Source | None = None if shared is None else _whole_of(shared)
+        self._y = _whole_of(torch.tensor(part.y).share_memory_())  # type: ignore[no-untyped-call]
 
     def __getitems__(self, positions: npt.NDArray[np.int64]) -> Pair:
+        if self._x is None:
+            assert self._file is not None
+            self._x = source_of(self._file)
         chosen = torch.from_numpy(positions)
-        return self.x.index_select(0, chosen), self.y.index_select(0, chosen)
+        return self._x.gather(chosen), self._y.gather(chosen)
 
     def __getitem__(self, position: int) -> Pair:
-        return self.x[position], self.y[position]
+        x, y = self.__getitems__(np.array([position]))
+        return x[0], y[0]
+
+
+def _whole_of(tensor: torch.Tensor) -> Source:
+    return Source(tensor.flatten(1) if tensor.ndim > 1 else tensor[:, None], None, tuple(tensor.shape[1:]))
 
 
 class Batches:
@@ -59,6 +71,8 @@ class Batches:
 class LoaderFeed:
     """Batches from `workers` processes, in the order in which they are asked for."""
 
+    kind = "workers"
+
     def __init__(
         self,
         part: Part,
@@ -71,6 +85,7 @@ class LoaderFeed:
         workers: int,
         pin_memory: bool,
     ) -> None:
+        self.reason = f"{workers} process{'es' if workers > 1 else ''} gather, as data.num_workers says"
         self._seed, self._shuffle, self._device, self._length = seed, shuffle, device, len(part.rows)
         self._steps = steps_per_epoch(self._length, batch_size, drop_last)
         self._batches = Batches()

@@ -29,9 +29,12 @@ def resident(array: Samples, device: torch.device) -> torch.Tensor:
 class ResidentFeed:
     """Batches gathered from tensors on `home`, which is the device itself where the data fits."""
 
+    kind = "resident"
+
     def __init__(
         self, part: Part, *, seed: int, batch_size: int, shuffle: bool, device: torch.device, home: torch.device
     ) -> None:
+        self.reason = ""
         self._length = len(part.rows)
         self._x = resident(part.x, home)
         self._y = resident(part.y, home)

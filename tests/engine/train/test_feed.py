@@ -10,11 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.data.prepared import Part
+from engine.data.prepared import Part, Prepared
+from engine.data.samples import Mapped
+from engine.train.feed import opening
+from engine.train.feed.feed import Feed
 from engine.train.feed.loader import LoaderFeed
+from engine.train.feed.mapped import MappedFeed
 from engine.train.feed.order import order, steps_per_epoch
 from engine.train.feed.resident import ResidentFeed
 
@@ -58,6 +62,108 @@ def test_the_loader_gives_what_the_resident_feed_gives(part: Part) -> None:
     finally:
         loader.close()
     assert torch.equal(torch.get_rng_state(), generator)
+
+
+def on_disk(folder: Path, x: np.ndarray[Any, Any], index: np.ndarray[Any, Any]) -> Mapped:
+    file = folder / "pixels"
+    file.write_bytes(np.ascontiguousarray(x).tobytes())
+    return Mapped(file, len(x), x.shape[1:], x.dtype, index)
+
+
+def batches(feed: Feed, epoch: int, steps: int) -> list[tuple[bytes, ...]]:
+    found = []
+    for index in range(steps):
+        batch = feed.batch(epoch, index)
+        assert torch.equal(batch.positions, torch.from_numpy(feed.positions(epoch, index).copy()))
+        assert batch.x.is_contiguous() and batch.x.data_ptr() % 64 == 0
+        found.append((*(t.numpy().tobytes() for t in (batch.x, batch.y, batch.positions)), str(batch.x.shape)))
+    return found
+
+
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(0, 2**62), st.integers(1, 40), st.booleans(), st.booleans(), st.integers(0, 5), st.booleans())
+def test_every_feed_gives_the_same_batches(
+    tmp_path: Path, seed: int, size: int, shuffle: bool, drop_last: bool, epoch: int, wide: bool
+) -> None:
+    rng = np.random.default_rng(seed % 1000)
+    stored = rng.integers(0, 256, (37, 2, 3, 3), dtype=np.uint8)
+    index = rng.permutation(37)[:29]
+    y = rng.normal(size=(29, 2)).astype(np.float32) if wide else rng.integers(0, 4, 29)
+    plain, filed = (Part(x, y, index) for x in (stored[index], on_disk(tmp_path, stored, index)))
+    settings_ = {"seed": seed, "batch_size": size, "shuffle": shuffle, "device": CPU}
+    steps = steps_per_epoch(29, size, drop_last)
+    expected = batches(ResidentFeed(plain, home=CPU, **settings_), epoch, steps)
+    assert len(expected) == steps
+    for feed in (ResidentFeed(filed, home=CPU, **settings_), *(MappedFeed(p, **settings_) for p in (plain, filed))):
+        assert batches(feed, epoch, steps) == expected
+        assert batches(feed, epoch, steps)[::-1] == expected[::-1]
+
+
+def test_workers_read_a_file_by_themselves(tmp_path: Path) -> None:
+    stored = np.random.default_rng(0).integers(0, 256, (30, 1, 4, 4), dtype=np.uint8)
+    part = Part(on_disk(tmp_path, stored, np.arange(29, -1, -1)), np.arange(30), np.arange(30))
+    loader = LoaderFeed(
+        part, seed=1, batch_size=7, shuffle=True, drop_last=True, device=CPU, workers=1, pin_memory=False
+    )
+    try:
+        expected = batches(ResidentFeed(part, seed=1, batch_size=7, shuffle=True, device=CPU, home=CPU), 2, 4)
+        assert batches(loader, 2, 4) == expected
+    finally:
+        loader.close()
+
+
+@pytest.fixture
+def opened(part: Part, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """`opened(free, **broken)`: the feed of a small recipe where so much memory is free."""
+    from engine.parts import catalog
+    from engine.recipe.document import Document
+    from engine.recipe.resolve import recipe_of
+
+    catalog.load()
+    text = "{data: {source: {type: Builtin, name: iris}}, model: {layers: [ReLU]}, optimizer: Adam}"
+    recipe = recipe_of(Document.from_text(text))
+
+    def open_with(free: int | None) -> Feed:
+        monkeypatch.setattr(opening, "free_memory", lambda: free)
+        return opening.open_feed(recipe, Prepared(part, part, None, None, None, None), CPU)  # type: ignore[arg-type]
+
+    return open_with
+
+
+def test_half_of_the_free_memory_is_the_most_that_is_taken(opened: Any, part: Part) -> None:
+    needed = part.x.nbytes + part.y.nbytes
+    expected = batches(opened(None), 3, 1)
+    for free, kind in ((2 * needed, "resident"), (2 * needed - 1, "mapped"), (0, "mapped")):
+        feed = opened(free)
+        assert (feed.kind, batches(feed, 3, 1)) == (kind, expected)
+        assert feed.reason
+
+
+@pytest.mark.parametrize("where", ["resident", "batch"])
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("CUDA out of memory. Tried to allocate 3 GiB")])
+def test_no_room_after_all_leaves_the_rows_where_they_are(
+    where: str, error: Exception, opened: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> Any:
+        raise error
+
+    expected = batches(opened(None), 0, 1)
+    if where == "resident":
+        monkeypatch.setattr("engine.train.feed.resident.resident", fail)
+    else:
+        monkeypatch.setattr(ResidentFeed, "batch", fail)
+    feed = opened(1 << 40)
+    assert (feed.kind, batches(feed, 0, 1)) == ("mapped", expected)
+    assert "ran out" in feed.reason
+
+
+def test_other_errors_are_told(opened: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> Any:
+        raise RuntimeError("device-side assert")
+
+    monkeypatch.setattr(ResidentFeed, "batch", fail)
+    with pytest.raises(RuntimeError, match="assert"):
+        opened(1 << 40)
 
 
 def children(pid: int) -> list[int]:
