@@ -42,15 +42,14 @@ def raw(x: Samples) -> Samples:
     return np.ascontiguousarray(x.astype(np.float32))
 
 
-def fit(x: Samples, normalize: Any) -> Scaling:
+def fit(x: Samples, normalize: Any, counts: Array | None) -> Scaling:
     """Scale, and mean and std by channel (axis 1) over the training images, in units after the scale.
 
-    Bytes are counted, so that their sums are exact; floats are averaged in float64. The network sees floats as if
-    they had no scale: what `unit_scale` divides them by, the std holds again.
+    Bytes are counted (`counts_of`), so that their sums are exact; floats are averaged in float64. The network sees
+    floats as if they had no scale: what `unit_scale` divides them by, the std holds again.
     """
     channels = x.shape[1]
-    if isinstance(normalize, str) and x.dtype == np.uint8:
-        counts = np.sum([byte_counts(x[step]) for step in steps(x)], axis=0)
+    if isinstance(normalize, str) and counts is not None:
         shifts, scales = zip(*(shift_scale_of(each, normalize) for each in counts), strict=True)
     elif isinstance(normalize, str):
         x = np.asarray(x)
@@ -67,6 +66,14 @@ def fit(x: Samples, normalize: Any) -> Scaling:
 def unit_scale(x: Array) -> float:
     """What brings float images to values of at most 1 for augmentation: 1 / largest size, and 1 for those that are."""
     return 1 / max(1.0, float(x.max()), -float(x.min()))
+
+
+def counts_of(x: Samples) -> Array | None:
+    """`byte_counts` of all samples, in one pass over them; None where they are no bytes."""
+    if x.dtype != np.uint8:
+        return None
+    counts: Array = np.sum([byte_counts(x[step]) for step in steps(x)], axis=0)
+    return counts
 
 
 def byte_counts(x: Array) -> Array:

@@ -42,7 +42,8 @@ def finish(recipe: Recipe, gathered: Gathered, tell: Progress) -> Prepared:
         fits = features.fit(source.columns, gathered.roles.features, train, data.missing, normalize)
     parts = _encode(gathered, data, goal, fits)
     shape = tuple(int(length) for length in parts["train"].x.shape[1:])
-    scaling = images.fit(parts["train"].x, data.normalize) if len(shape) > 1 else None
+    counts = images.counts_of(parts["train"].x) if len(shape) > 1 else None
+    scaling = images.fit(parts["train"].x, data.normalize, counts) if len(shape) > 1 else None
     if data.limit is not None:
         codes = None if gathered.codes is None else gathered.codes[train]
         kept = split.limited(codes, len(train), data.limit, data.split.seed)
@@ -50,7 +51,7 @@ def finish(recipe: Recipe, gathered: Gathered, tell: Progress) -> Prepared:
         parts["train"] = Part(pick(full.x, kept), full.y[kept], full.rows[kept])
     state = _state(gathered, data, goal, fits, shape, scaling)
     tell("describing", 0, None)
-    facts = report(recipe, gathered, goal, parts, shape, split_sha256(parts))
+    facts = report(recipe, gathered, goal, parts, shape, split_sha256(parts), counts)
     test = parts.get("test")
     return Prepared(
         parts["train"],

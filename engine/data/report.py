@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from engine.data import same_rows
 from engine.data.baseline import baseline
 from engine.data.column import HUGE, Column, distinct
 from engine.data.facts import Facts
 from engine.data.gather import Gathered
-from engine.data.images import byte_counts
 from engine.data.notes import notes
 from engine.data.prepared import Part
-from engine.data.samples import pick, steps
+from engine.data.samples import pick
 from engine.recipe.schema import Recipe
 
 Row = dict[str, Any]
@@ -31,9 +31,12 @@ def report(
     parts: dict[str, Part],
     shape: tuple[int, ...],
     split_sha256: str,
+    counts: npt.NDArray[np.int64] | None,
 ) -> Facts:
-    """The facts of prepared data. Counts of missing and distinct cells are over the whole source; mean, std, min and
-    max over the training part alone."""
+    """The facts of prepared data; `counts` are those of the training images' bytes, by channel.
+
+    Counts of missing and distinct cells are over the whole source; mean, std, min and max over the training part alone.
+    """
     keys = {
         name: same_rows.row_keys([column.take(rows) for column in source.columns + source.targets], x, len(rows))
         for name, (source, rows) in gathered.parts.items()
@@ -41,7 +44,7 @@ def report(
     }
     own = [keys[name] for name, (source, _) in gathered.parts.items() if source is gathered.usable["main"]]
     judged = parts["validation"] if len(parts["validation"].rows) else parts["train"]
-    columns = _columns(gathered)
+    columns = _columns(gathered, counts)
     return Facts(
         task=goal["task"],
         shape=shape,
@@ -74,12 +77,15 @@ def _class_counts(goal: dict[str, Any], parts: dict[str, Part]) -> dict[str, lis
     return counts
 
 
-def _columns(gathered: Gathered) -> list[Row]:
+def _columns(gathered: Gathered, counts: npt.NDArray[np.int64] | None) -> list[Row]:
     """A row a column: name, type, role (feature | target | split | ignored), missing, unique, constant, mean, std,
     min, max, example."""
     main, roles = gathered.main, gathered.roles
     if main.x is not None:
-        return [_image_row(gathered), *(_describe(c, "target", "number", None, True) for c in main.columns.values())]
+        return [
+            _image_row(gathered, counts),
+            *(_describe(c, "target", "number", None, True) for c in main.columns.values()),
+        ]
     source, train = gathered.parts["train"]
     rows = source.rows[train]
     count = main.n * len(main.columns) <= MANY_CELLS
@@ -87,7 +93,7 @@ def _columns(gathered: Gathered) -> list[Row]:
         _describe(column, roles.roles[name], roles.types[name], rows, count)
         for name, column in list(main.columns.items())[:MOST_COLUMNS]
     ]
-    return [row | _pixels(gathered) if row["name"] == roles.image else row for row in found]
+    return [row | _pixels(gathered, counts) if row["name"] == roles.image else row for row in found]
 
 
 def _describe(column: Column, role: str, kind: str, rows: Any, count: bool) -> Row:
@@ -112,28 +118,27 @@ def _describe(column: Column, role: str, kind: str, rows: Any, count: bool) -> R
     return row
 
 
-def _image_row(gathered: Gathered) -> Row:
+def _image_row(gathered: Gathered, counts: npt.NDArray[np.int64] | None) -> Row:
     """The row of an array of images."""
     assert gathered.main.x is not None
     x = gathered.main.x
     row: Row = {"name": "x", "type": "image", "role": "feature", "missing": 0, "unique": None, "constant": False}
-    return row | _pixels(gathered) | {"example": f"{' x '.join(map(str, x.shape[1:]))} {x.dtype}"}
+    return row | _pixels(gathered, counts) | {"example": f"{' x '.join(map(str, x.shape[1:]))} {x.dtype}"}
 
 
-def _pixels(gathered: Gathered) -> Row:
+def _pixels(gathered: Gathered, counts: npt.NDArray[np.int64] | None) -> Row:
     """Mean, std, min and max of the training images' values, as they are stored."""
-    source, train = gathered.parts["train"]
-    assert source.x is not None
-    x = pick(source.x, train)
-    if x.dtype == np.uint8:
-        counts = np.sum([byte_counts(x[step]).sum(axis=0) for step in steps(x)], axis=0)
-        values, n = np.arange(256), int(counts.sum())
-        mean = float((counts * values).sum() / n)
-        std = float(np.sqrt((counts * (values - mean) ** 2).sum() / n))
-        there = np.flatnonzero(counts)
+    if counts is not None:
+        times, values = counts.sum(axis=0), np.arange(256)
+        n = int(times.sum())
+        mean = float((times * values).sum() / n)
+        std = float(np.sqrt((times * (values - mean) ** 2).sum() / n))
+        there = np.flatnonzero(times)
         low, high = float(there[0]), float(there[-1])
     else:
-        whole = np.asarray(x)
+        source, train = gathered.parts["train"]
+        assert source.x is not None
+        whole = np.asarray(pick(source.x, train))
         low, high = float(whole.min()), float(whole.max())
         mean, std = float(whole.mean(dtype=np.float64)), float(whole.std(dtype=np.float64))
     return {"mean": mean, "std": std, "min": low, "max": high, "constant": low == high}

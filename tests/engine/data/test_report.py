@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from engine.data.baseline import baseline
 from engine.data.column import number_column, text_column
+from engine.data.notes import restless
 from engine.data.same_rows import duplicates, row_keys, shared
 
 CsvOf = Callable[..., dict[str, Any]]
@@ -147,3 +148,12 @@ def test_the_baseline_of_two_classes_and_of_numbers() -> None:
     assert numbers["val_loss"] == numbers["MSELoss"] == 2.5
     assert numbers["val_mean_absolute_error"] == 3.0
     assert numbers["val_r2_score"] == pytest.approx(1 - 5 / 4.5)
+
+
+@given(st.lists(st.sampled_from([0.0, 1.0, float("nan")]), min_size=2, max_size=30), st.integers(1, 99))
+def test_a_column_is_only_passed_over_where_no_value_stands_almost_everywhere(few: list[float], share: int) -> None:
+    values = np.array((few + [2.0] * len(few) * share) if share > 40 else few * 7)
+    np.random.default_rng(share).shuffle(values)
+    _, counts = np.unique(values, return_counts=True)
+    if counts.max() >= 0.99 * len(values):
+        assert not restless(values)
