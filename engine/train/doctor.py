@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import time
+from typing import TYPE_CHECKING
 
+from engine.machine import nvidia
 from engine.train import tool
+
+if TYPE_CHECKING:
+    from engine.machine.nvidia import Gpu
 
 
 def work(arguments: list[str]) -> tool.Rows:
@@ -15,14 +19,20 @@ def work(arguments: list[str]) -> tool.Rows:
     began = time.perf_counter()
     import torch
 
+    from engine.train import devices
+
     yield _fact("torch import", f"{time.perf_counter() - began:.1f} s")
     capability = torch.backends.cpu.get_cpu_capability()
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     yield _fact("torch on the CPU", f"{cores} cores, {capability}")
     driver = _driver()
+    if "CUDA_VISIBLE_DEVICES" in os.environ:
+        yield _fact("CUDA_VISIBLE_DEVICES", os.environ["CUDA_VISIBLE_DEVICES"] or "empty: every GPU is hidden")
     if torch.cuda.is_available():
-        for index in range(torch.cuda.device_count()):
-            yield _gpu(index)
+        for index, seen in enumerate(devices.gpus_of_torch()):
+            yield _gpu(index, seen)
+        if torch.cuda.device_count() > 1:
+            yield _fact("device: auto", devices.find().reason)
         yield _fact("CUDA", f"torch {torch.version.cuda}, driver {driver or 'unknown'}")
         yield _fact("cuDNN", str(torch.backends.cudnn.version()))  # type: ignore[no-untyped-call]
     elif torch.backends.mps.is_available():
@@ -37,26 +47,37 @@ def work(arguments: list[str]) -> tool.Rows:
         yield _fact("GPU", "none; training runs on the CPU")
 
 
-def _gpu(index: int) -> dict[str, object]:
+def _gpu(index: int, seen: Gpu | None) -> dict[str, object]:
     import torch
 
+    from engine.train import devices
+
     try:
-        free, total = torch.cuda.mem_get_info(index)
         torch.ones(1, device=f"cuda:{index}").add_(1).item()
+        free, total = torch.cuda.mem_get_info(index)
     except RuntimeError as error:
         first = str(error).splitlines()[0]
-        return _fact(f"cuda:{index}", first, False, "see nvidia-smi: is the GPU in use, or the driver too old?")
-    name = torch.cuda.get_device_name(index)
-    return _fact(f"cuda:{index}", f"{name}, {free / 2**30:.0f} of {total / 2**30:.0f} GiB free")
+        held = devices.holders(seen) if seen is not None else ""
+        hint = f"it is held by {held}" if held else "see nvidia-smi: is the GPU in use, or the driver too old?"
+        return _fact(f"cuda:{index}", first, False, hint)
+    return _fact(f"cuda:{index}", gpu_words(torch.cuda.get_device_name(index), free, total, seen))
+
+
+def gpu_words(name: str, free: int, total: int, seen: Gpu | None) -> str:
+    """`NVIDIA H100, 70 of 80 GiB free, 34°, used by alice (pid 123, 9 GiB)`."""
+    from engine.train import devices
+
+    words = [name, f"{devices.room(free, total)} free"]
+    if seen is not None and seen.temperature is not None:
+        words.append(f"{seen.temperature:.0f}°")
+    if seen is not None and (held := devices.holders(seen)):
+        words.append(f"used by {held}")
+    return ", ".join(words)
 
 
 def _driver() -> str | None:
-    query = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
-    try:
-        done = subprocess.run(query, capture_output=True, text=True, timeout=10, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.splitlines()[0].strip() if done.returncode == 0 and done.stdout.strip() else None
+    answer = nvidia.ask(["--query-gpu=driver_version"], patience=10) or ""
+    return next((line.strip() for line in answer.splitlines() if line.strip()), None)
 
 
 def _fact(name: str, value: str, ok: bool = True, hint: str = "") -> dict[str, object]:
