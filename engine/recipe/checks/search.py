@@ -8,16 +8,32 @@ from typing import Any
 from engine.errors import UserError
 from engine.recipe.checks.subject import Subject
 from engine.recipe.edits import Edit
-from engine.recipe.paths import child, split
-from engine.recipe.reader import read
+from engine.recipe.paths import PathParts, child, split
+from engine.recipe.reader import data, read
+from engine.recipe.retype import with_types
 from engine.recipe.splice import apply_edits
-from engine.recipe.validate import validate
 from engine.recipe.words import listed, nearest
 
 KINDS = ("uniform", "log_uniform", "int", "choice")
-MOST_TRIED = 60
-"""Values tried against the language, over the whole space."""
-FIXED = ("goodfit", "name", "search", "findings", "find_lr")
+MOST_TRIED = 40
+"""Values tried in the recipe, over the whole space."""
+FIXED = {
+    "goodfit": "",
+    "name": "",
+    "search": "",
+    "findings": "",
+    "find_lr": "",
+    "task": "trials could not be compared",
+    "metrics": "metrics change nothing about a trial",
+    "data.source": "every trial must be judged on the same rows",
+    "data.split": "every trial must be judged on the same rows, and none may see the test part",
+    "data.missing": "every trial must be judged on the same rows",
+    "data.columns": "every trial must be judged on the same rows",
+    "train.early_stopping.monitor": "every trial must be judged by the same series",
+}
+"""What cannot be searched, and why."""
+INCOMPARABLE = ("loss", "data.target_scale")
+"""What changes the scale of val_loss."""
 
 
 def space(subject: Subject) -> None:
@@ -27,7 +43,7 @@ def space(subject: Subject) -> None:
         return
     if not search.space:
         subject.error("search.space", "the search has nothing to vary", "like optimizer.lr: {log_uniform: [1e-4, 0.1]}")
-    tried = 0
+    trials = Trials(subject)
     for path, entry in search.space.items():
         here = child("search.space", path)
         values = _values(subject, here, entry)
@@ -36,13 +52,31 @@ def space(subject: Subject) -> None:
         except UserError as error:
             subject.error(here, error.message, error.hint)
             continue
-        if not parts or parts[0] in FIXED:
-            subject.error(here, f"{path!r} cannot be searched", "name a key such as optimizer.lr")
+        if not parts or (why := _fixed(parts)) is not None:
+            reason = f": {why}" if parts and why else ""
+            subject.error(here, f"{path!r} cannot be searched{reason}", "name a key such as optimizer.lr")
             continue
-        for value in values[: max(0, MOST_TRIED - tried)]:
-            tried += 1
-            if _refused(subject, here, path, value):
+        for value in values:
+            if not trials.take(here, path, value) and "choice" not in entry:
                 break
+        if _starts(parts, INCOMPARABLE) and _monitor(subject) in ("val_loss", "train_loss"):
+            message = f"trials with another {path} have losses on another scale, which cannot be compared"
+            subject.warn(here, message, "judge by a metric: train.early_stopping.monitor: val_accuracy, say")
+        if search.sampler == "grid" and isinstance(entry, dict) and not entry.keys() <= {"int", "choice"}:
+            subject.error(here, "a grid needs values that can be counted", "use choice or int, or another sampler")
+
+
+def _fixed(parts: PathParts) -> str | None:
+    return next((why for path, why in FIXED.items() if _starts(parts, (path,))), None)
+
+
+def _starts(parts: PathParts, paths: tuple[str, ...]) -> bool:
+    return any(parts[: len(split(path))] == split(path) for path in paths)
+
+
+def _monitor(subject: Subject) -> str:
+    stopping = subject.recipe.train.early_stopping
+    return stopping.monitor if stopping else "val_loss"
 
 
 def _values(subject: Subject, here: str, entry: Any) -> list[Any]:
@@ -90,21 +124,45 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _refused(subject: Subject, here: str, path: str, value: Any) -> bool:
-    """Report, once, that the recipe does not take this value at this path."""
-    try:
-        text = apply_edits(subject.document.text, [Edit("set", path, value)])
-    except UserError as error:
-        subject.error(here, f"{path} cannot be set: {error.message}", error.hint)
+class Trials:
+    """Tries values in the recipe, as trials will, and reports those that make it unsound."""
+
+    def __init__(self, subject: Subject) -> None:
+        self._subject = subject
+        self._left = MOST_TRIED
+        self._text = apply_edits(subject.document.text, [Edit("unset", "search")])
+        found = data(read(self._text).root)
+        self._data = found if isinstance(found, dict) else {}
+        self._known: set[tuple[str, str]] | None = None
+        """Errors that the recipe has as it stands."""
+
+    def take(self, here: str, path: str, value: Any) -> bool:
+        """Whether the recipe takes this value at this path; where it does not, that is reported at `here`."""
+        if self._left == 0:
+            return True
+        self._left -= 1
+        try:
+            edits, _ = with_types(self._data, [Edit("set", path, value)])
+            text = apply_edits(self._text, edits)
+        except UserError as error:
+            self._subject.error(here, f"{path} cannot be set: {error.message}", error.hint)
+            return False
+        if self._known is None:
+            self._known = {(p, message) for p, message, _ in self._errors(self._text)}
+        for where, message, hint in self._errors(text):
+            if (where, message) in self._known:
+                continue
+            if isinstance(value, float) and "whole number" in message:
+                hint = "use int for whole numbers"
+            self._subject.error(here, f"with {value!r} for {path}: {message}", hint or "change the range")
+            return False
         return True
-    _, problems = validate(read(text))
-    if problems:
-        first = problems[0]
-        hint = first.hint or "change the range"
-        if isinstance(value, float) and "whole number" in first.message:
-            hint = "use int for whole numbers"
-        subject.error(here, f"with {value!r} for {path}: {first.message}", hint)
-    return bool(problems)
+
+    def _errors(self, text: str) -> list[tuple[str, str, str]]:
+        from engine.recipe.check import check
+        from engine.recipe.document import Document
+
+        return [(p.path, p.message, p.hint) for p in check(Document.from_text(text), self._subject.facts).errors]
 
 
 CHECKS: tuple[Callable[[Subject], None], ...] = (space,)

@@ -16,6 +16,7 @@ from engine.recipe.edits import Edit, Transaction
 from engine.recipe.resolve import resolve, to_data
 from engine.recipe.schema import Recipe
 from engine.recipe.splice import apply_edits
+from engine.runs.live import monitor
 from engine.search.space import edits_of
 from engine.search.study import Asked
 from engine.train import plan
@@ -73,6 +74,8 @@ class Material:
         prepared = self._prepare(checked.recipe)
         for problem in check(document, prepared.facts).errors:
             raise UserError(problem.message, problem.hint)
+        if monitor(checked.recipe) != monitor(self.recipe):
+            raise UserError(f"the trial would be judged by {monitor(checked.recipe)}, not {monitor(self.recipe)}")
         recipe = resolve(checked.recipe, prepared.facts)
         return Trial(asked.number, asked.params, edits, text, recipe, prepared, choose(recipe, prepared), run=asked.run)
 
