@@ -16,7 +16,7 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import engine
 from engine.errors import UserError
@@ -29,6 +29,9 @@ from engine.runs.process import Owner, host, start_token
 from engine.runs.records import Json
 from engine.runs.storage import PRIVATE_FILE, refused
 from engine.runs.summary import LAUNCH, launch_options
+
+if TYPE_CHECKING:
+    from engine.runs.standby import Standby
 
 WORKER_LOG = "worker.log"
 WORKER = "engine.train.worker"
@@ -80,14 +83,22 @@ def owner_of(run_dir: Path) -> Owner | None:
     return Owner(int(pid), str(token or "")) if pid else None
 
 
-def start_run(root: Path, name: str, recipe_text: str, options: Options, *, kind: str = "train") -> Path:
-    """Make a new run's folder and start its worker. Raises StorageError."""
+def start_run(
+    root: Path,
+    name: str,
+    recipe_text: str,
+    options: Options,
+    *,
+    kind: str = "train",
+    standby: Standby | None = None,
+) -> Path:
+    """Make a new run's folder and start its worker, the one in waiting if there is one. Raises StorageError."""
     run_dir = create(root, name, kind, recipe_text, {**options.to_json(), "edits": [], "from": None})
-    launch(run_dir)
+    _begin(run_dir, None, standby)
     return run_dir
 
 
-def resume_run(run_dir: Path, options: Options, edits: Iterable[Json] = ()) -> int:
+def resume_run(run_dir: Path, options: Options, edits: Iterable[Json] = (), *, standby: Standby | None = None) -> int:
     """Give a run that has ended a new life, with `edits` to begin with; returns the worker's pid.
 
     What `options` leaves empty (base, parts, parent) stays as it was. Raises Held where a worker lives.
@@ -105,7 +116,7 @@ def resume_run(run_dir: Path, options: Options, edits: Iterable[Json] = ()) -> i
             storage.replace(run_dir / LAUNCH, json.dumps(asked, indent=1).encode())
         except OSError as error:
             raise refused(error, "writing what the worker is asked", run_dir / LAUNCH) from error
-        return launch(run_dir, lock)
+        return _begin(run_dir, lock, standby)
 
 
 def fork_run(
@@ -116,6 +127,7 @@ def fork_run(
     *,
     name: str | None = None,
     edits: Iterable[Any] = (),
+    standby: Standby | None = None,
 ) -> Path:
     """A new run that goes on from a checkpoint of another (`pick_checkpoint` finds the record); returns its folder.
 
@@ -149,7 +161,7 @@ def fork_run(
     }
     with Lock.acquire(run_dir, purpose="launch") as lock:
         storage.replace(run_dir / LAUNCH, json.dumps({**launch_options(run_dir), "from": origin}, indent=1).encode())
-        launch(run_dir, lock)
+        _begin(run_dir, lock, standby)
     return run_dir
 
 
@@ -175,18 +187,25 @@ def pick_checkpoint(run_dir: Path, epoch: int | str | None = None) -> Json:
     return fits[-1]
 
 
+def _begin(run_dir: Path, lock: Lock | None, standby: Standby | None) -> int:
+    return launch(run_dir, lock) if standby is None else launch(run_dir, lock, standby=standby)
+
+
 _started: list[subprocess.Popen[bytes]] = []
 """Workers started by this process, kept so that they are reaped when they end."""
 
 
-def launch(run_dir: Path, lock: Lock | None = None, *, module: str | None = None) -> int:
+def launch(
+    run_dir: Path, lock: Lock | None = None, *, module: str | None = None, standby: Standby | None = None
+) -> int:
     """Start the run's worker in a session of its own, handing the lock on; returns its pid.
 
-    No terminal, no pipe: stdin is empty, output goes to `worker.log`. Raises Held, StorageError.
+    No terminal, no pipe: stdin is empty, output goes to `worker.log`. Where `standby` has a worker in waiting, that one
+    takes the run. Raises Held, StorageError.
     """
     if lock is None:
         with Lock.acquire(run_dir, purpose="launch") as taken:
-            return launch(run_dir, taken, module=module)
+            return launch(run_dir, taken, module=module, standby=standby)
     reap()
     fd = lock.fileno()
     try:
@@ -198,15 +217,17 @@ def launch(run_dir: Path, lock: Lock | None = None, *, module: str | None = None
     except OSError as error:
         raise refused(error, "opening the worker's log", run_dir / WORKER_LOG) from error
     try:
-        worker = subprocess.Popen(
-            [sys.executable, "-P", "-m", module or WORKER, str(run_dir)],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            pass_fds=(fd,),
-            env={**worker_environment(), INHERIT: str(fd)},
-        )
+        worker = standby.claim(run_dir, fd, log) if standby is not None and module is None else None
+        if worker is None:
+            worker = subprocess.Popen(
+                [sys.executable, "-P", "-m", module or WORKER, str(run_dir)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                pass_fds=(fd,),
+                env={**worker_environment(), INHERIT: str(fd)},
+            )
     finally:
         os.close(log)
     _started.append(worker)

@@ -19,7 +19,7 @@ def main(arguments: list[str]) -> int:
 
         claim = wait_for_claim()
         if claim is None:
-            return 0
+            os._exit(0)  # in the middle of loading, perhaps: nothing is to be put in order first
         arguments = [claim]
     if len(arguments) != 1:
         print("usage: python -P -m engine.train.worker (RUN_DIR | --standby)", file=sys.stderr)  # noqa: T201

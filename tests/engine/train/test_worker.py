@@ -19,6 +19,7 @@ from engine.runs.directory import effective_recipe
 from engine.runs.journal import effective, read
 from engine.runs.launch import Options, fork_run, owner_of, pick_checkpoint, worker_environment
 from engine.runs.lock import probe
+from engine.train import standby
 from engine.train.standby import wait_for_claim
 from engine.train.verify import verify
 from tests.engine.train.conftest import DIGITS
@@ -286,18 +287,57 @@ def test_a_second_worker_is_refused(nursery: Any, until: Any) -> None:
     assert types(run_dir).count("started") == 1
 
 
-def test_the_standby_leaves_at_the_end_of_its_input_and_works_when_claimed(nursery: Any, until: Any) -> None:
+def test_a_waiting_worker_takes_a_run_from_a_plain_pipe_too(nursery: Any, until: Any) -> None:
     command = [sys.executable, "-P", "-m", "engine.train.worker", "--standby"]
     claimed = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=worker_environment())
     run_dir = nursery.create(DIGITS)
     nobody, end = os.pipe()
     os.close(end)
     with os.fdopen(nobody) as stdin, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "stdin", stdin)
-        assert wait_for_claim() is None
+        patch.setattr(standby, "_load", lambda line: None)
+        assert wait_for_claim(stdin.fileno()) is None
     assert claimed.stdin is not None
     claimed.stdin.write(f'{{"run_dir": "{run_dir}"}}\n'.encode())
     claimed.stdin.flush()
     finished = until(run_dir, lambda r: r["type"] == "finished")
     assert claimed.wait(30) == 0 and finished["reason"] == "completed"
     assert Path(read(run_dir)[0]["path"]) == run_dir
+
+
+def test_a_run_that_was_claimed_has_the_bits_of_any_other(
+    nursery: Any, until: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from engine.runs import standby as keeping
+
+    monkeypatch.setattr(keeping, "PATIENCE", 20.0)
+    monkeypatch.setattr(keeping, "_code", lambda: ())
+    monkeypatch.setenv(keeping.SWITCH, "1")
+    kept = keeping.Standby()
+    try:
+        kept.want()
+        assert kept._waiting is not None
+        waiting, deadline = kept._waiting.process, time.monotonic() + 60
+        while not kept.ready:
+            assert waiting.poll() is None and time.monotonic() < deadline, "it never got ready"
+            time.sleep(0.05)
+        run_dir = launch.start_run(nursery.root / "runs", "digits", DIGITS, Options(base="/"), standby=kept)
+    finally:
+        kept.close()
+    finished = until(run_dir, lambda r: r["type"] == "finished")
+    assert waiting.wait(30) == 0 and finished["reason"] == "completed"
+    assert read(run_dir)[0]["pid"] == waiting.pid
+    assert digest(run_dir) == digest(nursery.train(DIGITS))
+    assert (run_dir / "worker.log").read_text() == ""
+
+
+def test_a_rehearsal_leaves_gpus_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    from engine.train.rehearsal import rehearse
+
+    def touched(*_: object) -> None:
+        raise AssertionError("a GPU was looked for")
+
+    for name in ("is_available", "device_count", "_lazy_init", "current_device", "mem_get_info"):
+        monkeypatch.setattr(torch.cuda, name, touched)
+    rehearse()
