@@ -59,6 +59,7 @@ def command(
     if test and not rows.get("test"):
         raise UserError("--test: the data has no test part", "give data.split.test a share above 0")
     resolved = examined.resolved()
+    refuse_missing_device(resolved.train.device, device)
     refuse_unknown(requirements, score_names(resolved, validated=bool(rows.get("validation")), test=test))
     options = Options(
         base=str(examined.base),
@@ -88,3 +89,18 @@ def refuse_bad_device(text: str, device: str) -> None:
     for problem in check(document).problems:
         if problem.path == "train.device" and problem.severity == "error":
             raise UserError(f"--device {device}: {problem.message}", problem.hint)
+
+
+def refuse_missing_device(written: str, device: str | None) -> None:
+    """Raise UserError where this machine surely lacks the device that is asked for; the worker finds out the rest."""
+    from engine.machine.nvidia import surely_none
+
+    asked = device or written
+    why = ""
+    if asked.startswith("cuda"):
+        why = surely_none()
+    elif asked == "mps" and sys.platform != "darwin":
+        why = "only a Mac has one"
+    if why:
+        where = f"--device {device}" if device else f"train.device is {written}"
+        raise UserError(f"{where}: there is no such GPU here, since {why}", "use auto or cpu; see `goodfit doctor`")

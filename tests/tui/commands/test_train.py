@@ -193,3 +193,15 @@ def test_closed_streams_harm_no_run(goodfit: Goodfit, closed: str) -> None:
     )
     assert done.returncode == 0
     assert read(goodfit.run_dir())[-1]["reason"] == "completed"
+
+
+@pytest.mark.parametrize("device", ["cuda", "cuda:3"])
+@pytest.mark.parametrize("in_the_recipe", [False, True])
+def test_a_gpu_that_is_surely_not_there_is_refused_before_a_run(
+    device: str, in_the_recipe: bool, goodfit: Goodfit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    asked = ("--set", f"train.device={device}") if in_the_recipe else ("--device", device)
+    done = goodfit("train", "iris.yaml", *asked, code=2)
+    assert "no such GPU here" in done.stderr and "CUDA_VISIBLE_DEVICES hides every GPU" in done.stderr
+    assert not (goodfit.folder / "runs").exists()
