@@ -89,7 +89,7 @@ def outcome(work: Work, run_dir: Path) -> tuple[float, float]:
     if work.trials:
         best = records[-1]["best"]
         assert len([record for record in records if record["type"] == "trial"]) == work.trials
-        return float(best["metrics"]["val_accuracy"]), float(best["val_loss"])
+        return float(best["val_accuracy"]), float(best["val_loss"])
     last = [record for record in records if record["type"] == "epoch"][-1]
     return float(last["metrics"]["val_accuracy"]), float(last["val_loss"])
 
