@@ -11,11 +11,14 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from engine.runs.journal import number
 from tui.clean import clean
 from tui.commands.output import colourful, emit_record, narrate, paint, unicode, write
+
+if TYPE_CHECKING:
+    from tui.trials_printer import TrialLines
 
 Json = dict[str, Any]
 REDRAW = 0.1
@@ -66,10 +69,21 @@ class TextPrinter:
         self._clock = clock
         self._drawn = -math.inf
         self._shown = False
+        self.search: TrialLines | None = None
+        """Where the run is a search: who speaks of its trials."""
+
+    def take_in(self, records: list[Json]) -> None:
+        """Know what happened before, where a later part of it is to be printed."""
+        if any(record.get("type") == "started" and record.get("kind") == "search" for record in records):
+            self.search = self._trial_lines()
+            self.search.take_in(records)
 
     def record(self, record: Json) -> None:
         self._time = number(record.get("time", self._time))
-        show = getattr(self, f"_{record.get('type')}", None)
+        if record.get("type") == "started" and record.get("kind") == "search":
+            self.search = self._trial_lines()
+        handled = self.search is not None and self.search.record(record)
+        show = None if handled else getattr(self, f"_{record.get('type')}", None)
         if show is not None:
             show(record)
         if self.bar and record.get("type") != "finished":
@@ -100,6 +114,8 @@ class TextPrinter:
 
     def bar_line(self, width: int) -> str:
         """The bar in `width` cells."""
+        if self.search is not None and self.search.planned:
+            return self.search.bar_line(width, show_time)
         total = self.per_epoch * self.planned
         if not total:
             return clean(self.stage or "starting")[:width]
@@ -131,6 +147,11 @@ class TextPrinter:
         self.erase()
         narrate(text)
         self._drawn = -math.inf
+
+    def _trial_lines(self) -> TrialLines:
+        from tui.trials_printer import TrialLines
+
+        return TrialLines(self.line, self.note)
 
     # one method a record type
 
@@ -196,13 +217,13 @@ class TextPrinter:
         self.line(f"edited after step {record.get('step')}: {', '.join(changes)}")
 
     def _paused(self, record: Json) -> None:
-        self.line(f"paused at step {record.get('step')}")
+        self.line("paused" if self.search is not None else f"paused at step {record.get('step')}")
 
     def _resumed(self, record: Json) -> None:
         start = int(record.get("from_step") or 0)
         self.epochs = [row for row in self.epochs if int(row.get("step") or 0) <= start]
         self.step, self._first = start, None
-        self.line(f"goes on from step {start}")
+        self.line("goes on" if self.search is not None else f"goes on from step {start}")
 
     def _command_refused(self, record: Json) -> None:
         self.note(f"refused: {record.get('reason')}")
@@ -223,11 +244,15 @@ class TextPrinter:
         colour = "good" if good else "warning" if reason in ("stopped", "preempted") else "error"
         best = "  ".join(f"{name} {show_number(value)}" for name, value in scalars(record.get("best") or {}))
         line = paint(words, colour)
-        if record.get("best_epoch"):
+        if self.search is not None:
+            line += clean(f"; {len(self.search.trials.order)} of {self.search.planned} trials")
+        elif record.get("best_epoch"):
             line += clean(f"; best epoch {record['best_epoch']}: {best}")
         write(line)
         if record.get("message"):
             write(clean(record["message"]))
+        if self.search is not None:
+            self.search.finished()
         if record.get("test"):
             self.line("test: " + "  ".join(f"{n} {show_number(v)}" for n, v in scalars(record["test"])))
 

@@ -165,28 +165,6 @@ class Study:
         """How many trials there are."""
         return min(len(self._trials()), self.settings.trials)
 
-    def importance(self) -> dict[str, float] | None:
-        """How much each setting matters, as shares that add up to 1; None where that cannot be told yet.
-
-        PED-ANOVA (Watanabe et al., arXiv:2304.10255): how far the settings of the best trials are from all others'.
-        """
-        completed = [trial for trial in self._trials() if trial.state == TrialState.COMPLETE]
-        varied = [path for path in self._dimensions if len({trial.params.get(path) for trial in completed}) > 1]
-        if len(completed) < 4 or not varied:
-            return None
-        from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
-
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                found = get_param_importances(self._study, evaluator=PedAnovaImportanceEvaluator())
-        except (ValueError, RuntimeError):
-            return None
-        total = sum(found.values())
-        if not np.isfinite(total) or total <= 0:
-            return None
-        return {path: float(share) / total for path, share in found.items()}
-
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
         """A block in which no other process picks."""

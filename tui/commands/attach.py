@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from engine.runs.journal import Tail, read
 from engine.runs.summary import state_of
 from tui.commands.follow import ENDED, follow
 from tui.commands.output import complain, emit_record, narrate
 from tui.commands.requirements import UNMET, Requirement, judge
-from tui.printer import printer
+from tui.printer import TextPrinter, printer
 
 
 def train_to_the_end(
@@ -19,11 +20,15 @@ def train_to_the_end(
     as_json: bool,
     *,
     tail: Tail | None = None,
+    before: Sequence[dict[str, Any]] = (),
     requirements: Sequence[Requirement] = (),
     fail_on: str | None = None,
 ) -> int:
-    """Print a run of our own until it ends; returns the exit code."""
-    outcome = follow(run_dir, printer(as_json), tail=tail, stop=True)
+    """Print a run of our own until it ends, knowing what came `before`; returns the exit code."""
+    out = printer(as_json)
+    if isinstance(out, TextPrinter):
+        out.take_in(list(before))
+    outcome = follow(run_dir, out, tail=tail, stop=True)
     code = outcome.code()
     if outcome.finished is None:
         return code

@@ -19,17 +19,19 @@ from tui.commands.options import json_lines, runs_folder, sets, several, test_pa
 def command(run: str, sets: tuple[str, ...], test: bool, detach: bool, runs: Path | None, as_json: bool) -> int:
     """Go on with a run: a paused one in place; a stopped, killed or finished one gets a new life."""
     from engine.recipe.edits import edit_to_json
-    from engine.runs.journal import Tail
+    from engine.runs.journal import Tail, read
     from engine.runs.launch import Options, resume_run
     from engine.runs.lock import probe
-    from engine.runs.summary import state_of
-    from tui.commands.attach import last_seq, started, train_to_the_end
+    from engine.runs.summary import launch_options, state_of
+    from tui.commands.attach import started, train_to_the_end
     from tui.commands.changes import check_resume
     from tui.commands.run_target import find_run
     from tui.commands.settings import read_settings
 
     run_dir = find_run(run, runs)
     edits = read_settings(sets)
+    if test and launch_options(run_dir).get("kind") == "search":
+        raise UserError("--test: a search never looks at the test part", f"for its best trial: goodfit test {run}")
     state = state_of(run_dir)
     if state in ("running", "preparing"):
         raise UserError(f"{run_dir.name} is {state}", f"goodfit watch {run} follows it; goodfit set {run} changes it")
@@ -38,7 +40,8 @@ def command(run: str, sets: tuple[str, ...], test: bool, detach: bool, runs: Pat
     paused = probe(run_dir) == "alive"
     if edits:
         check_resume(run_dir, edits, paused=paused)
-    tail, seq = Tail.at_end(run_dir), last_seq(run_dir)
+    before = read(run_dir)
+    tail, seq = Tail.at_end(run_dir), max((record["seq"] for record in before), default=0)
     asked = [edit_to_json(edit) for edit in edits]
     if paused:
         if test:
@@ -48,7 +51,9 @@ def command(run: str, sets: tuple[str, ...], test: bool, detach: bool, runs: Pat
         demand(run_dir, "resume")
     else:
         resume_run(run_dir, Options(argv=("goodfit", *sys.argv[1:]), test=test, owner=not detach), asked)
-    return started(run_dir, as_json, after=seq) if detach else train_to_the_end(run_dir, as_json, tail=tail)
+    return (
+        started(run_dir, as_json, after=seq) if detach else train_to_the_end(run_dir, as_json, tail=tail, before=before)
+    )
 
 
 def demand(run_dir: Path, verb: str, **fields: Any) -> None:

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import UserError
+from engine.history.best import lower_is_better
 from engine.recipe.edits import Edit, edit_from_json
 from engine.recipe.splice import apply_edits
 from engine.runs.directory import RECIPE, RESOLVED, effective_recipe
-from engine.runs.journal import Journal
+from engine.runs.journal import Journal, number
 from engine.runs.later import SyncLater
 from engine.runs.lock import Lock, beat, probe
 from engine.runs.process import host
@@ -36,6 +37,7 @@ from engine.runs.records import (
     TrialEpochs,
 )
 from engine.runs.storage import replace as replace_file
+from engine.search.importance import importance
 from engine.search.score import best_trial, row_of
 from engine.search.settings import Settings, settings_of
 from engine.train import origin
@@ -377,14 +379,15 @@ class Search(Duty):
 
     def _weigh(self, *, at_the_end: bool = False) -> None:
         """Journal how much each setting matters, now and then and at the end."""
-        completed = sum(row["state"] == "completed" for row in self._told_rows.values())
-        if completed == self._weighed or not (at_the_end or completed - self._weighed >= WEIGHED_EVERY):
+        rows = [row for _, row in sorted(self._told_rows.items()) if row["state"] == "completed"]
+        if len(rows) == self._weighed or not (at_the_end or len(rows) - self._weighed >= WEIGHED_EVERY):
             return
-        study, _ = self._parts()
-        values = study.importance()
-        self._weighed = completed
+        _, settings = self._parts()
+        sign = 1.0 if lower_is_better(settings.monitor) else -1.0
+        values = importance(settings.space, [r["params"] for r in rows], [sign * number(r["value"]) for r in rows])
+        self._weighed = len(rows)
         if values is not None:
-            self.write(Importance(values=values, trials=completed))
+            self.write(Importance(values=values, trials=len(rows)))
 
     # Changes
 
