@@ -38,10 +38,11 @@ from tui.workbench import files, status
 from tui.workbench.activity_bar import ActivityBar
 from tui.workbench.bar import Bar
 from tui.workbench.bottom_panel import BottomPanel
-from tui.workbench.context import HistoryChanged, Reveal
+from tui.workbench.context import DocumentChanged, HistoryChanged, Reveal
 from tui.workbench.dialogs import Chord
 from tui.workbench.facts import Answer, read_facts
 from tui.workbench.line_filter import CleanFilter
+from tui.workbench.quick_start import QuickStart
 from tui.workbench.run_list import RunList
 from tui.workbench.session import Session
 from tui.workbench.side_bar import SideBar, in_front
@@ -90,6 +91,7 @@ class Workbench(App[int], inherit_bindings=False):
         self.folder = Path.cwd()
         self.runs_root = runs_root(self.options.runs)
         self.runs = RunList()
+        self.quick_start = QuickStart(self)
         self.farewell: list[str] = []
         """What is printed when the screen is gone."""
         self._path = path
@@ -137,6 +139,10 @@ class Workbench(App[int], inherit_bindings=False):
         self._type_ahead.begin()
         self.set_timer(WARM, lambda: self.later(lambda: importlib.import_module("tui.charts.plot")))
 
+    def on_unmount(self) -> None:
+        """The end of the workbench; runs go on."""
+        self.quick_start.close()
+
     @property
     def side_bar(self) -> SideBar:
         """The side bar."""
@@ -177,6 +183,7 @@ class Workbench(App[int], inherit_bindings=False):
             self._seen[tab.id] = tab.version
         await self.side_bar.show(self.side_bar.room, tab)
         self.update_bars()
+        self.quick_start.prepare()
         if focus:
             self.focus_view()
 
@@ -235,6 +242,8 @@ class Workbench(App[int], inherit_bindings=False):
                     view.post_message(message())
                     self._seen[tab.id] = tab.version
             self.screen_stack[0].query_one(SideBar).deliver(tab, [message() for message in messages])
+        if DocumentChanged in messages:
+            self.quick_start.prepare()
         if all(message is HistoryChanged for message in messages):
             self._update_bars_soon()
         else:
@@ -273,6 +282,7 @@ class Workbench(App[int], inherit_bindings=False):
             answer = Answer(error=error)
         if tab in self.session.tabs:
             self.session.facts_read(tab, answer)
+            self.quick_start.prepare()
 
     def reveal(self, tab: Tab, path: str) -> None:
         """Show a setting in the recipe's text."""

@@ -84,9 +84,9 @@ def run_dirs(root: Path) -> list[Path]:
     return sorted(found, key=order)
 
 
-def list_runs(root: Path) -> list[RunInfo]:
-    """All runs in a folder, oldest first."""
-    return [info(path) for path in run_dirs(root)]
+def list_runs(root: Path, name: str | None = None) -> list[RunInfo]:
+    """All runs in a folder, oldest first; with `name` those that are called so."""
+    return [info(path) for path in run_dirs(root) if name is None or _label(path) == slug(name)]
 
 
 def is_child(run_dir: Path) -> bool:

@@ -78,7 +78,10 @@ async def start(app: Workbench, document: Document) -> None:
         parts=tuple(str(part.resolve()) for part in app.options.parts),
         extra={"recipe_path": str(path)},
     )
-    run_dir = await app.in_thread(lambda: start_run(app.runs_root, run_name(document), document.text, options))
+    standby = app.quick_start.standby
+    run_dir = await app.in_thread(
+        lambda: start_run(app.runs_root, run_name(document), document.text, options, standby=standby)
+    )
     await _show(app, run_dir)
 
 
@@ -92,7 +95,7 @@ def running(app: Workbench, document: Document) -> RunInfo | None:
     """The run that trains this recipe now, if there is one, whoever started it."""
     assert document.path is not None
     name, base = run_name(document), str((app.options.data_root or document.path.parent).resolve())
-    for info in reversed(list_runs(app.runs_root)):
+    for info in reversed(list_runs(app.runs_root, name)):
         if info.state in BUSY and info.name == name:
             launched = launch_options(info.path)
             if launched.get("recipe_path", str(document.path)) == str(document.path) and launched.get("base") == base:
@@ -107,6 +110,7 @@ async def _show(app: Workbench, run_dir: Path) -> None:
     tab = app.session.active
     if tab is not None and tab.context.run is not None:
         tab.context.run.look_now()
+        app.quick_start.watch(tab)
     app.side_bar.explorer.look()
 
 
@@ -182,7 +186,8 @@ async def resume(app: Workbench) -> None:
             "all planned epochs are done", "raise train.epochs in its recipe (v) and resume with that change"
         )
     options = Options(argv=("goodfit", "resume", run.run_dir.name))
-    await app.in_thread(lambda: resume_run(run.run_dir, options, [edit_to_json(edit) for edit in edits]))
+    changes, standby = [edit_to_json(edit) for edit in edits], app.quick_start.standby
+    await app.in_thread(lambda: resume_run(run.run_dir, options, changes, standby=standby))
     run.look_now()
     app.session.poll_run(tab)
     app.say("Resumes…")
@@ -210,7 +215,8 @@ async def fork(app: Workbench) -> None:
 
     def begin() -> Path:
         record = pick_checkpoint(run.run_dir, "best" if answer == "best" else None)
-        return fork_run(app.runs_root, run.run_dir, record, options, edits=edits)
+        standby = app.quick_start.standby
+        return fork_run(app.runs_root, run.run_dir, record, options, edits=edits, standby=standby)
 
     await _show(app, await app.in_thread(begin))
 
