@@ -37,6 +37,7 @@ from engine.train.search.material import Trial
 from engine.train.session import measure
 
 MODULE = "engine.train.executors.dense.stack"
+COVER = "engine.train.executors.dense.cover"
 SAVE_EVERY = 60.0
 """Seconds between two saves of all trials of a long group."""
 
@@ -99,7 +100,7 @@ def _fit(a: Trial, b: Trial) -> bool:
         return False
     if (a.choice.device, a.choice.precision) != (b.choice.device, b.choice.precision):
         return False
-    same: bool = import_module(MODULE).same_stack(a.recipe, b.recipe)
+    same: bool = import_module(COVER).same_stack(a.recipe, b.recipe)
     return same
 
 
