@@ -131,7 +131,7 @@ def begun_once(run_dir: Path) -> dict[str, Any]:
 def test_a_claimed_worker_is_as_one_launched_for_the_run(
     tmp_path: Path, standby: Standby, waiting: subprocess.Popen[bytes]
 ) -> None:
-    run_dir = start(tmp_path, standby)
+    run_dir = start(tmp_path)
     claimed, fresh = about(run_dir), about(start(tmp_path, None))
     assert claimed["claimed"] and not fresh["claimed"]
     assert claimed["pid"] == waiting.pid == claimed["sid"]
@@ -157,14 +157,14 @@ def test_the_lock_is_handed_over_without_a_gap(
 
 
 def test_another_follows_only_when_it_is_wanted(tmp_path: Path, standby: Standby, waiting: Any) -> None:
-    begun_once(start(tmp_path, standby))
+    begun_once(start(tmp_path))
     assert not standby.ready
     standby.want()
     until(lambda: standby.ready)
     second = standby._waiting
     standby.want()
     assert standby._waiting is second, "one is enough"
-    assert begun_once(start(tmp_path, standby))["claimed"]
+    assert begun_once(start(tmp_path))["claimed"]
 
 
 def killed(waiting: subprocess.Popen[bytes]) -> None:
@@ -190,7 +190,7 @@ def test_one_that_cannot_take_the_run_is_replaced(
 ) -> None:
     monkeypatch.setattr(module, "PATIENCE", 0.2)
     harm(waiting)
-    run_dir = start(tmp_path, standby)
+    run_dir = start(tmp_path)
     assert not begun_once(run_dir)["claimed"]
     assert waiting.wait(10) == -signal.SIGKILL
 
@@ -199,13 +199,13 @@ def test_one_that_dies_with_the_claim_in_its_hands_is_replaced(tmp_path: Path, p
     (parts / "behaviour").write_text("dies when claimed")
     standby.want()
     until(lambda: standby.ready)
-    assert not begun_once(start(tmp_path, standby))["claimed"]
+    assert not begun_once(start(tmp_path))["claimed"]
 
 
 def test_one_that_is_still_loading_is_left_to_it(tmp_path: Path, parts: Path, standby: Standby) -> None:
     (parts / "behaviour").write_text("slow")
     standby.want()
-    assert not begun_once(start(tmp_path, standby))["claimed"]
+    assert not begun_once(start(tmp_path))["claimed"]
     assert standby._waiting is not None and standby._waiting.alive()
 
 
@@ -213,7 +213,7 @@ def test_it_is_refused_where_a_fresh_worker_would_find_something_else(
     tmp_path: Path, standby: Standby, waiting: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GOODFIT_DATA", "/elsewhere")
-    worker = begun_once(start(tmp_path, standby))
+    worker = begun_once(start(tmp_path))
     assert not worker["claimed"] and worker["environment"]["GOODFIT_DATA"] == "/elsewhere"
     waiting.wait(10)
     changes: tuple[Callable[[], None], ...] = (
@@ -224,12 +224,12 @@ def test_it_is_refused_where_a_fresh_worker_would_find_something_else(
         standby.want()
         until(lambda: standby.ready)
         change()
-        assert not begun_once(start(tmp_path, standby))["claimed"]
+        assert not begun_once(start(tmp_path))["claimed"]
 
 
 def test_two_runs_at_once_get_one_worker_each(tmp_path: Path, standby: Standby, waiting: Any) -> None:
     runs: list[Path] = []
-    starts = [threading.Thread(target=lambda: runs.append(start(tmp_path, standby))) for _ in range(3)]
+    starts = [threading.Thread(target=lambda: runs.append(start(tmp_path))) for _ in range(3)]
     for thread in starts:
         thread.start()
     for thread in starts:
