@@ -83,22 +83,14 @@ def owner_of(run_dir: Path) -> Owner | None:
     return Owner(int(pid), str(token or "")) if pid else None
 
 
-def start_run(
-    root: Path,
-    name: str,
-    recipe_text: str,
-    options: Options,
-    *,
-    kind: str = "train",
-    standby: Standby | None = None,
-) -> Path:
-    """Make a new run's folder and start its worker, the one in waiting if there is one. Raises StorageError."""
+def start_run(root: Path, name: str, recipe_text: str, options: Options, *, kind: str = "train") -> Path:
+    """Make a new run's folder and start its worker. Raises StorageError."""
     run_dir = create(root, name, kind, recipe_text, {**options.to_json(), "edits": [], "from": None})
-    _begin(run_dir, None, standby)
+    launch(run_dir)
     return run_dir
 
 
-def resume_run(run_dir: Path, options: Options, edits: Iterable[Json] = (), *, standby: Standby | None = None) -> int:
+def resume_run(run_dir: Path, options: Options, edits: Iterable[Json] = ()) -> int:
     """Give a run that has ended a new life, with `edits` to begin with; returns the worker's pid.
 
     What `options` leaves empty (base, parts, parent) stays as it was. Raises Held where a worker lives.
@@ -116,7 +108,7 @@ def resume_run(run_dir: Path, options: Options, edits: Iterable[Json] = (), *, s
             storage.replace(run_dir / LAUNCH, json.dumps(asked, indent=1).encode())
         except OSError as error:
             raise refused(error, "writing what the worker is asked", run_dir / LAUNCH) from error
-        return _begin(run_dir, lock, standby)
+        return launch(run_dir, lock)
 
 
 def fork_run(
@@ -127,7 +119,6 @@ def fork_run(
     *,
     name: str | None = None,
     edits: Iterable[Any] = (),
-    standby: Standby | None = None,
 ) -> Path:
     """A new run that goes on from a checkpoint of another (`pick_checkpoint` finds the record); returns its folder.
 
@@ -161,7 +152,7 @@ def fork_run(
     }
     with Lock.acquire(run_dir, purpose="launch") as lock:
         storage.replace(run_dir / LAUNCH, json.dumps({**launch_options(run_dir), "from": origin}, indent=1).encode())
-        _begin(run_dir, lock, standby)
+        launch(run_dir, lock)
     return run_dir
 
 
@@ -187,25 +178,28 @@ def pick_checkpoint(run_dir: Path, epoch: int | str | None = None) -> Json:
     return fits[-1]
 
 
-def _begin(run_dir: Path, lock: Lock | None, standby: Standby | None) -> int:
-    return launch(run_dir, lock) if standby is None else launch(run_dir, lock, standby=standby)
-
-
 _started: list[subprocess.Popen[bytes]] = []
 """Workers started by this process, kept so that they are reaped when they end."""
 
 
-def launch(
-    run_dir: Path, lock: Lock | None = None, *, module: str | None = None, standby: Standby | None = None
-) -> int:
+_standby: Standby | None = None
+
+
+def keep(standby: Standby | None) -> None:
+    """From now on workers that wait there take the runs that this process starts; with None, new ones do."""
+    global _standby
+    _standby = standby
+
+
+def launch(run_dir: Path, lock: Lock | None = None, *, module: str | None = None) -> int:
     """Start the run's worker in a session of its own, handing the lock on; returns its pid.
 
-    No terminal, no pipe: stdin is empty, output goes to `worker.log`. Where `standby` has a worker in waiting, that one
-    takes the run. Raises Held, StorageError.
+    No terminal, no pipe: stdin is empty, output goes to `worker.log`. A worker in waiting (`keep`) takes the run where
+    there is one. Raises Held, StorageError.
     """
     if lock is None:
         with Lock.acquire(run_dir, purpose="launch") as taken:
-            return launch(run_dir, taken, module=module, standby=standby)
+            return launch(run_dir, taken, module=module)
     reap()
     fd = lock.fileno()
     try:
@@ -217,7 +211,7 @@ def launch(
     except OSError as error:
         raise refused(error, "opening the worker's log", run_dir / WORKER_LOG) from error
     try:
-        worker = standby.claim(run_dir, fd, log) if standby is not None and module is None else None
+        worker = _standby.claim(run_dir, fd, log) if _standby is not None and module is None else None
         if worker is None:
             worker = subprocess.Popen(
                 [sys.executable, "-P", "-m", module or WORKER, str(run_dir)],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from engine.runs import launch
 from engine.runs.standby import Standby
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class QuickStart:
     def __init__(self, app: Workbench) -> None:
         self._app = app
         self.standby = Standby()
+        launch.keep(self.standby)
         self._watching: Timer | None = None
 
     def prepare(self) -> None:
@@ -65,4 +67,5 @@ class QuickStart:
 
     def close(self) -> None:
         """The workbench ends."""
+        launch.keep(None)
         self.standby.close()

@@ -97,7 +97,9 @@ def parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 @pytest.fixture
 def standby() -> Iterator[Standby]:
     kept = Standby()
+    launching.keep(kept)
     yield kept
+    launching.keep(None)
     kept.close()
 
 
@@ -110,8 +112,8 @@ def waiting(standby: Standby) -> subprocess.Popen[bytes]:
     return standby._waiting.process
 
 
-def start(tmp_path: Path, standby: Standby | None) -> Path:
-    return start_run(tmp_path / "runs", "digits", "seed: 1\n", Options(base="/data"), standby=standby)
+def start(tmp_path: Path) -> Path:
+    return start_run(tmp_path / "runs", "digits", "seed: 1\n", Options(base="/data"))
 
 
 def about(run_dir: Path) -> dict[str, Any]:
@@ -132,7 +134,7 @@ def test_a_claimed_worker_is_as_one_launched_for_the_run(
     tmp_path: Path, standby: Standby, waiting: subprocess.Popen[bytes]
 ) -> None:
     run_dir = start(tmp_path)
-    claimed, fresh = about(run_dir), about(start(tmp_path, None))
+    claimed, fresh = about(run_dir), about(start(tmp_path))
     assert claimed["claimed"] and not fresh["claimed"]
     assert claimed["pid"] == waiting.pid == claimed["sid"]
     for worker in (claimed, fresh):
@@ -149,7 +151,7 @@ def test_the_lock_is_handed_over_without_a_gap(
 ) -> None:
     run_dir = create(tmp_path / "runs", "digits", "train", "", {})
     lock = Lock.acquire(run_dir, purpose="launch")
-    assert launching.launch(run_dir, lock, standby=standby) == waiting.pid
+    assert launching.launch(run_dir, lock) == waiting.pid
     lock.release()
     while not read(run_dir):
         assert probe(run_dir) == "alive"
@@ -326,12 +328,13 @@ launch.WORKER = "small_worker"
 standby._code = lambda: ()
 standby.PATIENCE = 20.0
 kept = standby.Standby()
+launch.keep(kept)
 kept.want()
 while not kept.ready:
     time.sleep(0.01)
 claimed = kept._waiting.process.pid
 if sys.argv[2:]:
-    claimed = launch.start_run(Path(sys.argv[1]), "digits", "seed: 1", launch.Options(base="/"), standby=kept)
+    claimed = launch.start_run(Path(sys.argv[1]), "digits", "seed: 1", launch.Options(base="/"))
 kept.want()
 while not kept.ready:
     time.sleep(0.01)

@@ -313,6 +313,7 @@ def test_a_run_that_was_claimed_has_the_bits_of_any_other(
     monkeypatch.setattr(keeping, "_code", lambda: ())
     monkeypatch.setenv(keeping.SWITCH, "1")
     kept = keeping.Standby()
+    launch.keep(kept)
     try:
         kept.want()
         assert kept._waiting is not None
@@ -320,8 +321,9 @@ def test_a_run_that_was_claimed_has_the_bits_of_any_other(
         while not kept.ready:
             assert waiting.poll() is None and time.monotonic() < deadline, "it never got ready"
             time.sleep(0.05)
-        run_dir = launch.start_run(nursery.root / "runs", "digits", DIGITS, Options(base="/"), standby=kept)
+        run_dir = launch.start_run(nursery.root / "runs", "digits", DIGITS, Options(base="/"))
     finally:
+        launch.keep(None)
         kept.close()
     finished = until(run_dir, lambda r: r["type"] == "finished")
     assert waiting.wait(30) == 0 and finished["reason"] == "completed"

@@ -78,10 +78,7 @@ async def start(app: Workbench, document: Document) -> None:
         parts=tuple(str(part.resolve()) for part in app.options.parts),
         extra={"recipe_path": str(path)},
     )
-    standby = app.quick_start.standby
-    run_dir = await app.in_thread(
-        lambda: start_run(app.runs_root, run_name(document), document.text, options, standby=standby)
-    )
+    run_dir = await app.in_thread(lambda: start_run(app.runs_root, run_name(document), document.text, options))
     await _show(app, run_dir)
 
 
@@ -186,8 +183,7 @@ async def resume(app: Workbench) -> None:
             "all planned epochs are done", "raise train.epochs in its recipe (v) and resume with that change"
         )
     options = Options(argv=("goodfit", "resume", run.run_dir.name))
-    changes, standby = [edit_to_json(edit) for edit in edits], app.quick_start.standby
-    await app.in_thread(lambda: resume_run(run.run_dir, options, changes, standby=standby))
+    await app.in_thread(lambda: resume_run(run.run_dir, options, [edit_to_json(edit) for edit in edits]))
     run.look_now()
     app.session.poll_run(tab)
     app.say("Resumes…")
@@ -215,8 +211,7 @@ async def fork(app: Workbench) -> None:
 
     def begin() -> Path:
         record = pick_checkpoint(run.run_dir, "best" if answer == "best" else None)
-        standby = app.quick_start.standby
-        return fork_run(app.runs_root, run.run_dir, record, options, edits=edits, standby=standby)
+        return fork_run(app.runs_root, run.run_dir, record, options, edits=edits)
 
     await _show(app, await app.in_thread(begin))
 
