@@ -62,6 +62,8 @@ class History:
         """The `finished` record once it is there and no life follows it."""
         self.test: Json | None = None
         """The latest `test_evaluated` record."""
+        self.device_use: Json | None = None
+        """The latest `device_use` record."""
         self.edits: list[Json] = []
         """The `edited` records of the effective line."""
         self.findings: dict[str, Json] = {}
@@ -356,6 +358,9 @@ class History:
         else:
             self.trials.on_epochs(record)
 
+    def _on_device_use(self, record: Json) -> None:
+        self.device_use = record
+
     def _on_finished(self, record: Json) -> None:
         self.finished = record
         self.paused = False
@@ -396,5 +401,6 @@ _HANDLERS = {
     "trial": History._on_trial,
     "trial_epochs": History._on_trial,
     "importance": History._on_trial,
+    "device_use": History._on_device_use,
     "finished": History._on_finished,
 }

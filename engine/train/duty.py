@@ -96,6 +96,11 @@ class Duty:
         """Append a record, waiting as long as the disk refuses, until somebody stops the run or takes it away."""
         self.persist(lambda: self.journal.append(record))
 
+    def note(self, record: Record) -> None:
+        """Append a record that may as well be missing, without patience. Raises StorageError."""
+        with self._writing:
+            self.journal.append(record)
+
     def persist(self, act: Callable[[], object]) -> None:
         """Do what writes to the disk, with the patience of `write`. Raises StorageError."""
         while True:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from engine.train.loop import Ending, Loop
     from engine.train.position import Position
     from engine.train.session import Session
+    from engine.train.telemetry import Telemetry
 
 
 def live(run_dir: Path) -> Reason:
@@ -73,6 +74,7 @@ class Life(Duty):
         self.saver: Saver | None = None
         self._position: Position | None = None
         """Where the life begins, where that is not step 0."""
+        self._telemetry: Telemetry | None = None
 
     # The stages of a life
 
@@ -90,6 +92,7 @@ class Life(Duty):
         from engine.train.refusals import smaller_batch
 
         loop = self._loop(session, saved)
+        self._begin_telemetry(session)
         # a worker that died between an epoch's record and the next checkpoint leaves the epoch to be told again
         told = {(r["epoch"], r["step"]) for r in effective(self.records) if r["type"] == "epoch"}
         try:
@@ -209,6 +212,20 @@ class Life(Duty):
         with self.vigil.ending():  # from here on the loop hears for itself
             self.loop = loop
         return loop
+
+    def _begin_telemetry(self, session: Session) -> None:
+        import torch
+
+        from engine.train.telemetry import Telemetry
+
+        device = torch.device(session.choice.device)
+        self._telemetry = Telemetry(device, self.note, lambda: self.desk.wishes.pause)
+        self._telemetry.begin()
+
+    def _close(self, finished: Finished) -> None:
+        if self._telemetry is not None:
+            self._telemetry.end()
+        super()._close(finished)
 
     def _plan(self, session: Session) -> Plan:
         from engine.train import early_stopping, guess

@@ -20,6 +20,8 @@ from engine.runs.lock import probe
 from engine.runs.records import Json
 
 HERE = Path(__file__).parent
+USE = {"memory_own": 1 << 28, "memory_used": 1 << 33, "memory_total": 1 << 34, "utilization": 50.0, "temperature": None}
+"""What `device_use` says in a recorded journal, whatever the machine."""
 TEXT = """\
 goodfit: 1
 name: digits
@@ -94,9 +96,11 @@ def keep(run_dir: Path, place: Path) -> None:
     shutil.copy(run_dir / RECIPE, place)
     lines = []
     for record in read(run_dir):
-        known = {"pid": 4711, "host": "here", "path": f"/runs/{run_dir.name}", "base": "/recipes", "git": None}
+        known: Json = {"pid": 4711, "host": "here", "path": f"/runs/{run_dir.name}", "base": "/recipes", "git": None}
         if record["type"] == "checkpoint":
             known.pop("path")
+        if record["type"] == "device_use":
+            known.update(USE)
         lines.append(encode({**record, **{key: value for key, value in known.items() if key in record}}))
     (place / LOG).write_bytes(b"".join(lines))
 
