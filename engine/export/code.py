@@ -56,7 +56,7 @@ def export(recipe: Recipe, facts: Facts, base: Path, *, device: str | None = Non
             script.define(TO_UNIT)
             script.define(NORMALIZED)
         if recipe.data.augment:
-            write_augmentation(script, recipe.data.augment)
+            write_augmentation(script, recipe.data.augment, facts.shape)
         sections.append(("Batches", script.section()))
     write_learning_rate(script, recipe)
     sections.append(("Learning rate", script.section()))

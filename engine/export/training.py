@@ -6,6 +6,7 @@ from typing import Any
 
 from engine.data.facts import Facts
 from engine.errors import UserError
+from engine.export.augmentation import is_steady, mixes
 from engine.export.network import call
 from engine.export.script import Script, literal
 from engine.parts.loss import BCEWithLogitsLoss, CrossEntropyLoss
@@ -107,7 +108,9 @@ def _evaluate(script: Script, recipe: Recipe, facts: Facts, image: bool) -> str:
     lines.append(f"            inputs = torch.tensor(x[start : start + {slice_}], device=DEVICE)")
     lines.append(f"            targets = torch.tensor(y[start : start + {slice_}], device=DEVICE)")
     if image:
-        lines.append("            inputs = normalized(to_unit(inputs, scaling), scaling)")
+        settled = "to_unit(inputs, scaling)"
+        settled = f"steady({settled})" if is_steady(recipe.data.augment) else settled
+        lines.append(f"            inputs = normalized({settled}, scaling)")
     lines += [f"            {line}" for line in forward(recipe, facts, "found")]
     lines.append("            loss = float(criterion(found, targets))")
     lines.append(f"            weight = {_denominator(recipe, 'targets')}")
@@ -266,17 +269,24 @@ def _epochs(recipe: Recipe, facts: Facts, image: bool, validated: bool) -> list[
         body.append("draws = draw(epoch, len(x), tuple(x.shape[1:]))")
     body.append("total = weight = 0.0")
     body.append("for index in range(steps_per_epoch):")
+    mixed = mixes(data.augment)
+    drawn = "rows, draws, share, partner" if mixed else "rows, draws"
     step = [
         "rows = order[index * BATCH_SIZE : (index + 1) * BATCH_SIZE]",
         "inputs, targets = x.index_select(0, rows), y.index_select(0, rows)",
     ]
+    if mixed:
+        step.append("share, partner = mix(epoch, index, len(rows))")
     if image:
-        inner = "augment(to_unit(inputs, scaling), rows, draws)" if data.augment else "to_unit(inputs, scaling)"
+        inner = f"augment(to_unit(inputs, scaling), {drawn})" if data.augment else "to_unit(inputs, scaling)"
         step.append(f"inputs = normalized({inner}, scaling)")
     elif data.augment:
-        step.append("inputs = augment(inputs, rows, draws)")
+        step.append(f"inputs = augment(inputs, {drawn})")
     step += forward(recipe, facts, "outputs")
-    step += ["loss = criterion(outputs, targets)", "optimizer.zero_grad()", "loss.backward()"]
+    loss = "criterion(outputs, targets)"
+    if mixed:
+        loss = f"share * {loss} + (1 - share) * criterion(outputs, targets[partner])"
+    step += [f"loss = {loss}", "optimizer.zero_grad()", "loss.backward()"]
     if train.clip_grad_norm is not None:
         step.append(f"torch.nn.utils.clip_grad_norm_(list(model.parameters()), {train.clip_grad_norm!r})")
     elif train.clip_grad_value is not None:

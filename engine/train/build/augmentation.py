@@ -2,19 +2,43 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-from engine.parts.augmentation import Augmentation, GaussianNoise, RandomHorizontalFlip, RandomRotation
+from engine.parts.augmentation import (
+    Augmentation,
+    ColorJitter,
+    GaussianNoise,
+    Mixup,
+    Normalize,
+    RandomCrop,
+    RandomErasing,
+    RandomHorizontalFlip,
+    RandomResizedCrop,
+    RandomRotation,
+    RandomVerticalFlip,
+)
 from engine.recipe.schema import Recipe
+from engine.train.build.augmentations import color, resample, values
+from engine.train.build.augmentations.draws import (
+    Array,
+    bits_of,
+    crops_of,
+    erasures_of,
+    factors_of,
+    keys_of,
+    unit,
+    whole,
+)
+from engine.train.build.augmentations.gather import Gather, fill_of, index_of, moves_only
+from engine.train.build.augmentations.moves import moved
+
+ROWS = 1 << 15
+"""Samples whose draws are made at once and kept for an epoch; those of more are made batch by batch."""
 
 
 @dataclass(frozen=True)
@@ -35,28 +59,39 @@ class Mix:
         return self.weight * own + (1 - self.weight) * others
 
 
+Change = Callable[[Tensor, Sequence[Tensor], Mix | None], Tensor]
+"""A batch, the plans of its samples, how it is mixed; to the batch, changed."""
+
+
 class Augmenter:
     """Applies a recipe's augmentations in order.
 
     Draws come from (seed, epoch, index of the augmentation), row i for sample i of the training part, so neither the
-    order of the batches nor their size changes what happens to a sample in an epoch.
+    order of the batches nor their size changes what happens to a sample in an epoch. How a batch is mixed comes from
+    (seed, epoch, index of the augmentation, index of the batch).
     """
 
     def __init__(self, augmentations: Sequence[Augmentation], seed: int, device: torch.device | str) -> None:
         self.augmentations = list(augmentations)
         self.seed = seed
         self.device = torch.device(device)
-        self._epoch = -1
+        self._steady = [part for part in self.augmentations if part.steady]
+        self._mixup = next(((n, part) for n, part in enumerate(self.augmentations) if isinstance(part, Mixup)), None)
+        self._epoch, self._rows = -1, 0
         self._plans: list[Tensor] = []
-        self._rows = 0
+        self._shape: torch.Size | None = None
+        self._early: Gather | None = None
+        self._changes: list[Change] = []
 
     @property
     def mixes(self) -> bool:
         """Whether batches come with a `Mix`, which the loss must take account of."""
-        return False
+        return self._mixup is not None
 
     def steady(self, x: Tensor) -> Tensor:
-        """What every row goes through, in training or not, of x (B, *shape)."""
+        """What every row goes through, in training or not, of x (B, *shape), scaled."""
+        for part in self._steady:
+            x = APPLY[part.type_name()](part, x, x)
         return x
 
     def __call__(
@@ -72,110 +107,230 @@ class Augmenter:
         `positions` (B,), on the host, say which samples of the training part it holds; it is batch `index` of the
         epoch.
         """
-        x = to_unit(x)
-        rows = int(positions.max()) + 1
-        if epoch != self._epoch or rows > self._rows:
-            self._epoch, self._rows = epoch, max(2 * rows, self._rows)
-            self._plans = [self._plan(number, x.shape[1:]) for number in range(len(self.augmentations))]
-        positions = positions.to(self.device)
-        for part, plan in zip(self.augmentations, self._plans, strict=True):
-            x = APPLY[part.type_name()](part, x, plan[positions])
-        return x, None
+        mix = self.mix(epoch, index, len(x))
+        return self.change(x, self._chosen(positions, epoch, x.shape[1:]), mix, to_unit), mix
 
-    def _plan(self, number: int, shape: torch.Size) -> Tensor:
-        """What happens to every sample in this epoch. The first rows are the same however many are drawn."""
-        part = self.augmentations[number]
-        raw = np.random.default_rng([self.seed, self._epoch, number]).bit_generator.random_raw(self._rows)
-        return torch.from_numpy(PLAN[part.type_name()](part, raw, shape)).to(self.device)
+    def change(
+        self,
+        x: Tensor,
+        plans: Sequence[Tensor],
+        mix: Mix | None = None,
+        to_unit: Callable[[Tensor], Tensor] = lambda x: x,
+    ) -> Tensor:
+        """Batch x (B, *shape), raw, scaled and changed as `plans` say, one tensor (B, ...) an augmentation.
+
+        All on the device: nothing is copied to it and nothing waited for, after the first call for a shape.
+        """
+        if x.shape[1:] != self._shape:
+            self._lay_out(x.shape[1:])
+        if self._early is not None:
+            x = self._early(x, plans)  # bytes are moved faster than floats, and scaling them later gives the same
+        x = to_unit(x)
+        for change in self._changes:
+            x = change(x, plans, mix)
+        return x
+
+    def mix(self, epoch: int, index: int, rows: int) -> Mix | None:
+        """How batch `index` of the epoch, of so many rows, is mixed."""
+        if self._mixup is None:
+            return None
+        number, part = self._mixup
+        weight, partner = values.mixing(self.seed, epoch, number, index, rows, part.alpha)
+        return Mix(torch.tensor(weight).to(self.device), torch.from_numpy(partner).to(self.device))
+
+    def plans(self, epoch: int, rows: int, shape: Sequence[int]) -> list[Tensor]:
+        """What happens to the samples 0 to rows - 1 in an epoch: one tensor (rows, ...) an augmentation, on the
+        device."""
+        blocks = [self._draw(np.arange(at, min(at + ROWS, rows)), epoch, shape) for at in range(0, rows, ROWS)]
+        return [torch.cat(each).to(self.device) for each in zip(*blocks, strict=True)]
+
+    def _chosen(self, positions: Tensor, epoch: int, shape: Sequence[int]) -> list[Tensor]:
+        """The plans of a batch."""
+        rows = int(positions.max()) + 1
+        if rows > ROWS:
+            return [plan.to(self.device) for plan in self._draw(positions.numpy(), epoch, shape)]
+        if epoch != self._epoch or rows > self._rows:
+            self._epoch, self._rows = epoch, max(self._rows, 1 << (rows - 1).bit_length())
+            self._plans = self.plans(epoch, self._rows, shape)
+        positions = positions.to(self.device)
+        return [plan.index_select(0, positions) for plan in self._plans]
+
+    def _draw(self, rows: Array, epoch: int, shape: Sequence[int]) -> list[Tensor]:
+        return [
+            torch.from_numpy(PLAN[part.type_name()](part, keys_of(self.seed, epoch, number, rows), shape))
+            for number, part in enumerate(self.augmentations)
+        ]
+
+    def _lay_out(self, shape: torch.Size) -> None:
+        """Find what can be done at once. Augmentations that change nothing are left out."""
+        self._shape, self._early, self._changes = shape, None, []
+        moves: list[tuple[int, Augmentation]] = []
+        for number, part in enumerate(self.augmentations):
+            if part.idle(tuple(shape)):
+                continue
+            if moves_only(part):
+                if not go_together([each for _, each in moves], part):
+                    self._gather(moves)
+                    moves = []
+                moves.append((number, part))
+                continue
+            self._gather(moves)
+            moves = []
+            self._changes.append(alone(number, part))
+        self._gather(moves)
+
+    def _gather(self, moves: list[tuple[int, Augmentation]]) -> None:
+        if not moves:
+            return
+        assert self._shape is not None
+        gather = Gather(moves, self._shape[-2], self._shape[-1], self.device)
+        if not self._changes and self._early is None and not gather.fill:
+            self._early = gather
+        else:
+            self._changes.append(lambda x, plans, mix: gather(x, plans))
 
 
 def build_augmentation(recipe: Recipe, device: torch.device | str) -> Augmenter | None:
-    """What to call on every training batch, after images are scaled to [0, 1] and before mean and standard deviation;
-    None where the recipe augments nothing."""
+    """What to call on every training batch; None where the recipe augments nothing."""
     augmentations = recipe.data.augment
     return Augmenter(augmentations, recipe.seed, device) if augmentations else None
 
 
-Raw = npt.NDArray[np.uint64]
+def go_together(moves: Sequence[Augmentation], part: Augmentation) -> bool:
+    """Whether what comes from outside has one value for all of them."""
+    return len({fill for each in (*moves, part) if (fill := fill_of(each)) is not None}) <= 1
 
 
-def unit(raw: Raw) -> npt.NDArray[np.float64]:
-    """64 random bits as a number in [0, 1)."""
-    return (raw >> np.uint64(11)).astype(np.float64) * 2.0**-53
+def alone(number: int, part: Augmentation) -> Change:
+    """The change that one augmentation makes."""
+    if isinstance(part, Mixup):
+        return lambda x, plans, mix: x if mix is None else values.mixed_pairs(x, mix.weight, mix.partner)
+    apply = APPLY[part.type_name()]
+    return lambda x, plans, mix: apply(part, x, plans[number])
 
 
-def plan_rotation(part: Augmentation, raw: Raw, shape: torch.Size) -> npt.NDArray[Any]:
-    """float32 (rows, 2, 3): the affine map of each sample."""
+# What each sample draws
+
+
+def plan_rotation(part: Augmentation, keys: Array, shape: Sequence[int]) -> Array:
+    """int64 (n,): number of the angle."""
     assert isinstance(part, RandomRotation)
-    angle = (2.0 * unit(raw) - 1.0) * math.radians(part.degrees)
-    height, width = shape[-2:]
-    cos, sin, zero = np.cos(angle), np.sin(angle), np.zeros_like(angle)
-    # Coordinates run from -1 to 1 on both axes, so turning an image that is not square needs the ratio of its sides.
-    rows = [[cos, -sin * height / width, zero], [sin * width / height, cos, zero]]
-    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2).astype(np.float32)
+    return whole(keys, 0, 2 * part.turns + 1)
+
+
+def plan_flip(part: Augmentation, keys: Array, shape: Sequence[int]) -> Array:
+    """int64 (n,): 1 for who is mirrored."""
+    assert isinstance(part, RandomHorizontalFlip | RandomVerticalFlip)
+    return (unit(keys, 0) < part.p).astype(np.int64)
+
+
+def plan_crop(part: Augmentation, keys: Array, shape: Sequence[int]) -> Array:
+    """int64 (n,): number of the window."""
+    assert isinstance(part, RandomCrop)
+    left, top, right, bottom = part.around
+    return whole(keys, 0, (left + right + 1) * (top + bottom + 1))
+
+
+def plan_resized_crop(part: Augmentation, keys: Array, shape: Sequence[int]) -> Array:
+    """int64 (n, 4): top, left, height, width."""
+    assert isinstance(part, RandomResizedCrop)
+    return crops_of(keys, shape[-2], shape[-1], (part.scale[0], part.scale[1]), (part.ratio[0], part.ratio[1]))
+
+
+def plan_jitter(part: Augmentation, keys: Array, shape: Sequence[int]) -> Array:
+    """float32 (n, 4): factors of brightness, contrast and saturation, turn of the hue."""
+    assert isinstance(part, ColorJitter)
+    return factors_of(keys, part.brightness, part.contrast, part.saturation, part.hue)
+
+
+def plan_erasing(part: Augmentation, keys: Array, shape: Sequence[int]) -> Array:
+    """int64 (n, 5): top, left, height, width, zeros for who loses nothing; the key of random values."""
+    assert isinstance(part, RandomErasing)
+    scale, ratio = (part.scale[0], part.scale[1]), (part.ratio[0], part.ratio[1])
+    return erasures_of(keys, shape[-2], shape[-1], part.p, scale, ratio)
+
+
+def plan_noise(part: Augmentation, keys: Array, shape: Sequence[int]) -> Array:
+    """int64 (n, 1): the key that each sample's noise grows from."""
+    return bits_of(keys, 0).view(np.int64).reshape(-1, 1)
+
+
+def plan_nothing(part: Augmentation, keys: Array, shape: Sequence[int]) -> Array:
+    """(n,) zeros: no sample draws anything."""
+    return np.zeros(len(keys), np.int64)
+
+
+# How a batch is changed by it
+
+
+def move(part: Augmentation, x: Tensor, plan: Tensor) -> Tensor:
+    """Images (B, C, H, W) by an augmentation that only moves pixels."""
+    return moved(x, index_of(part, plan, x.shape[-2], x.shape[-1]), fill_of(part))
 
 
 def rotate(part: Augmentation, x: Tensor, plan: Tensor) -> Tensor:
-    """Images (B, C, H, W), each turned by its own angle, bilinear, corners filled with zeros."""
-    grid = functional.affine_grid(plan, list(x.shape), align_corners=False)
-    return functional.grid_sample(x, grid.to(x.dtype), mode="bilinear", padding_mode="zeros", align_corners=False)
+    """Images, each turned by its own angle."""
+    assert isinstance(part, RandomRotation)
+    if part.interpolation == "nearest":
+        return move(part, x, plan)
+    return resample.rotated_bilinear(x, plan, part.degrees, part.turns, part.fill)
 
 
-def plan_flip(part: Augmentation, raw: Raw, shape: torch.Size) -> npt.NDArray[Any]:
-    """bool (rows, 1, 1, 1): who is mirrored."""
-    assert isinstance(part, RandomHorizontalFlip)
-    return (unit(raw) < part.p).reshape(-1, 1, 1, 1)
+def resize(part: Augmentation, x: Tensor, plan: Tensor) -> Tensor:
+    """Images, a piece of each stretched to the whole."""
+    assert isinstance(part, RandomResizedCrop)
+    return move(part, x, plan) if part.interpolation == "nearest" else resample.resized_bilinear(x, plan)
 
 
-def flip(part: Augmentation, x: Tensor, plan: Tensor) -> Tensor:
-    """Images (B, C, H, W), some mirrored left to right."""
-    return torch.where(plan, x.flip(-1), x)
+def jitter(part: Augmentation, x: Tensor, plan: Tensor) -> Tensor:
+    """Images in other light and colours."""
+    assert isinstance(part, ColorJitter)
+    return color.jittered(x, plan, part.brightness, part.contrast, part.saturation, part.hue)
 
 
-def plan_noise(part: Augmentation, raw: Raw, shape: torch.Size) -> npt.NDArray[Any]:
-    """int64 (rows, 1): the key that each sample's noise grows from."""
-    return raw.view(np.int64).reshape(-1, 1)
+def erase(part: Augmentation, x: Tensor, plan: Tensor) -> Tensor:
+    """Images with a piece painted over."""
+    assert isinstance(part, RandomErasing)
+    value = part.value
+    if value == "random":
+        return values.erased(x, plan, values.normal(plan[:, 4:], x[0].numel(), 1.0).view(x.shape))
+    return values.erased(x, plan, value)
 
 
 def noise(part: Augmentation, x: Tensor, plan: Tensor) -> Tensor:
     """Any batch (B, ...) with normal noise added."""
     assert isinstance(part, GaussianNoise)
-    return x + part.std * normal(plan, x[0].numel()).reshape(x.shape).to(x.dtype)
+    return values.noisy(x, plan, part.std, part.clip)
 
 
-def normal(key: Tensor, count: int) -> Tensor:
-    """float32 (B, count) normal numbers from int64 keys (B, 1): Box-Muller over hashed counters.
-
-    A counter-based generator (Salmon et al., Parallel random numbers: as easy as 1, 2, 3, 2011) makes a sample's noise
-    the same in whatever batch it stands.
-    """
-    counter = torch.arange(count, device=key.device, dtype=torch.int64).reshape(1, -1)
-    first, second = _uniform(key, 2 * counter), _uniform(key, 2 * counter + 1)
-    return torch.sqrt(-2.0 * torch.log(first)) * torch.cos(2.0 * math.pi * second)
+def normalize(part: Augmentation, x: Tensor, plan: Tensor) -> Tensor:
+    """Images with mean and deviation taken out."""
+    assert isinstance(part, Normalize)
+    return values.normalized_by(x, tuple(part.mean), tuple(part.std))
 
 
-def _uniform(key: Tensor, counter: Tensor) -> Tensor:
-    """float32 in (0, 1): splitmix64 (Steele et al., Fast splittable pseudorandom number generators, 2014)."""
-    bits = key + (counter + 1) * -7046029254386353131  # 0x9e3779b97f4a7c15, the golden ratio
-    bits = (bits ^ _shift(bits, 30)) * -4658895280553007687  # 0xbf58476d1ce4e5b9
-    bits = (bits ^ _shift(bits, 27)) * -7723592293110705685  # 0x94d049bb133111eb
-    bits = bits ^ _shift(bits, 31)
-    return (_shift(bits, 41).float() + 0.5) / float(1 << 23)
-
-
-def _shift(bits: Tensor, by: int) -> Tensor:
-    """Logical shift to the right of int64."""
-    return (bits >> by) & ((1 << (64 - by)) - 1)
-
-
-PLAN: dict[str, Callable[[Augmentation, Raw, torch.Size], npt.NDArray[Any]]] = {
+PLAN: dict[str, Callable[[Augmentation, Array, Sequence[int]], Array]] = {
     "RandomRotation": plan_rotation,
     "RandomHorizontalFlip": plan_flip,
+    "RandomVerticalFlip": plan_flip,
+    "RandomResizedCrop": plan_resized_crop,
+    "RandomCrop": plan_crop,
+    "ColorJitter": plan_jitter,
+    "RandomErasing": plan_erasing,
     "GaussianNoise": plan_noise,
+    "Mixup": plan_nothing,
+    "Normalize": plan_nothing,
 }
 APPLY: dict[str, Callable[[Augmentation, Tensor, Tensor], Tensor]] = {
     "RandomRotation": rotate,
-    "RandomHorizontalFlip": flip,
+    "RandomHorizontalFlip": move,
+    "RandomVerticalFlip": move,
+    "RandomResizedCrop": resize,
+    "RandomCrop": move,
+    "ColorJitter": jitter,
+    "RandomErasing": erase,
     "GaussianNoise": noise,
+    "Normalize": normalize,
 }
-"""Builders of augmentations by name: what each sample draws in an epoch, and how a batch is changed by it."""
+"""Builders of augmentations by name: what each sample draws in an epoch, and how a batch is changed by it. How Mixup
+changes one is no matter of its samples: `Augmenter.mix`."""

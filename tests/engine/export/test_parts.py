@@ -188,14 +188,22 @@ def test_a_written_metric_gives_the_same_score(name: str, task: str, rows: int, 
 @given(data=st.data(), seed=st.integers(0, 9), epoch=st.integers(0, 3))
 def test_a_written_augmentation_is_the_built_one(name: str, data: st.DataObject, seed: int, epoch: int) -> None:
     parts = [part("augmentation", "GaussianNoise"), data.draw(drawn.part_of("augmentation", name))]
+    parts = data.draw(st.permutations(parts))
     script = Script()
-    augmentation.write_augmentation(script, parts)
+    x, rows = torch.rand(5, 3 if name == "ColorJitter" else 2, 4, 6), torch.tensor([3, 1, 8, 0, 2])
+    augmentation.write_augmentation(script, parts, tuple(x.shape[1:]))
     section = script.section()
     code: dict[str, Any] = {"SEED": seed, "DEVICE": torch.device("cpu")}
     exec("\n".join(["from __future__ import annotations", script.imports(), section]), code)
-    x, rows = torch.rand(5, 2, 4, 6), torch.tensor([3, 1, 8, 0, 2])
-    changed = code["augment"](x, rows, code["draw"](epoch, 9, tuple(x.shape[1:])))
-    assert torch.equal(changed, Augmenter(parts, seed, "cpu")(x, rows, epoch)[0])
+    mix = code["mix"](epoch, 7, 5) if name == "Mixup" else ()
+    changed = code["augment"](x, rows, code["draw"](epoch, 9, tuple(x.shape[1:])), *mix)
+    built = Augmenter(parts, seed, "cpu")
+    expected, mixed = built(x, rows, epoch, 7)
+    assert torch.equal(changed, expected)
+    assert built.mixes == (mixed is not None) == (name == "Mixup") == ("mix" in code)
+    assert mixed is None or all(map(torch.equal, mix, (mixed.weight, mixed.partner)))
+    if name == "Normalize":
+        assert torch.equal(code["steady"](x), built.steady(x))
 
 
 def test_literals_read_back() -> None:

@@ -24,8 +24,15 @@ SPECIAL: dict[str, st.SearchStrategy[Any]] = {
     "monitor": st.just("val_loss"),
     "features": st.none() | st.lists(st.text(min_size=1), min_size=1, max_size=3),
     "name": st.none() | st.just("own"),
+    "scale": st.lists(st.floats(0.01, 1), min_size=2, max_size=2).map(sorted),
+    "ratio": st.lists(st.floats(0.2, 4), min_size=2, max_size=2).map(sorted),
+    "mean": st.lists(st.floats(-1, 1), min_size=2, max_size=2),
+    "std": st.lists(st.floats(0.1, 2), min_size=2, max_size=2),
+    "size": st.none() | st.just([4, 6]),
 }
 """Fields whose values a plain reading of the declaration does not give."""
+PLAIN = {("features", "text"), ("mean", "number"), ("std", "number")}
+"""Fields of that name that it gives."""
 
 
 def field(info: FieldInfo, depth: int = 0) -> st.SearchStrategy[Any]:
@@ -33,7 +40,7 @@ def field(info: FieldInfo, depth: int = 0) -> st.SearchStrategy[Any]:
     drawn: st.SearchStrategy[Any]
     low = info.ge if info.ge is not None else info.gt if info.gt is not None else -3
     high = info.le if info.le is not None else info.lt if info.lt is not None else low + 4
-    if info.name in SPECIAL and info.kind != "choice" and (info.name, info.kind) != ("features", "text"):
+    if info.name in SPECIAL and info.kind != "choice" and (info.name, info.kind) not in PLAIN:
         return SPECIAL[info.name]
     if info.kind == "boolean":
         drawn = st.booleans()

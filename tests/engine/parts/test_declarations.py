@@ -33,7 +33,8 @@ FIRST_SET = {
     "loss": "CrossEntropyLoss BCEWithLogitsLoss MSELoss L1Loss HuberLoss SmoothL1Loss",
     "optimizer": "SGD Adam AdamW RMSprop Adagrad",
     "scheduler": "StepLR MultiStepLR ExponentialLR CosineAnnealingLR OneCycleLR ReduceLROnPlateau",
-    "augmentation": "RandomRotation RandomHorizontalFlip GaussianNoise",
+    "augmentation": """RandomRotation RandomHorizontalFlip RandomVerticalFlip RandomResizedCrop RandomCrop ColorJitter
+        RandomErasing GaussianNoise Mixup Normalize""",
     "metric": """Accuracy F1Score AUROC Precision Recall ConfusionMatrix MeanSquaredError MeanAbsoluteError R2Score""",
     "source": "Builtin CSV Parquet NPZ NPY",
 }
