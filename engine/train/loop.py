@@ -30,8 +30,9 @@ from engine.train.executors.executor import Executor, Ran, Rate
 from engine.train.position import Position, Row
 from engine.train.rows import Rows
 
-CHUNK_SECONDS = 0.02
-"""How long a chunk of steps should take; a command waits for one at most."""
+CHUNK_SECONDS = 0.05
+"""How long a chunk of steps should take: a command waits for one at most, and what is done around each stays small
+beside it even where a step takes milliseconds."""
 LARGEST_CHUNK = 4096
 
 Measure = Callable[[str, npt.NDArray[np.float32]], dict[str, Any]]

@@ -61,6 +61,7 @@ class AutogradExecutor:
         self._parts = {"train": prepared.train, "validation": prepared.validation, "test": prepared.test}
         self._scaling = prepared.scaling
         self._mean, self._std = self._channels(prepared)
+        self._normalizes = bool((self._mean != 0).any() or (self._std != 1).any())
         self._mark = Mark(self.model, self.optimizer, device)
         self._clip_norm: float | None = None
         self._clip_value: float | None = None
@@ -134,7 +135,8 @@ class AutogradExecutor:
     # Chunks of steps
 
     def run(self, epoch: int, index: int, rates: Sequence[Rate]) -> Ran:
-        self.model.train()
+        if not self.model.training:  # walking over all modules takes longer than a small layer
+            self.model.train()
         on_cpu = self._device.type == "cpu"
         self._gradients_broken = None
         if self._clip_norm is None and self._clip_value is not None:
@@ -168,7 +170,8 @@ class AutogradExecutor:
         rows = slice_rows or slice_of(x.shape[1:])
         for start in range(0, len(x), rows):
             with torch.inference_mode():
-                self.model.eval()
+                if self.model.training:
+                    self.model.eval()
                 inputs = resident(x[start : start + rows], self._device)
                 outputs = self._forward(self._settle(inputs))
                 numerator = denominator = 0.0
@@ -194,9 +197,7 @@ class AutogradExecutor:
         return x if self._scaling.scale == 1 else x * self._scaling.scale
 
     def _normalize(self, x: torch.Tensor) -> torch.Tensor:
-        if self._scaling is None:
-            return x
-        return (x - self._mean) / self._std
+        return (x - self._mean) / self._std if self._normalizes else x
 
     def _channels(self, prepared: Prepared) -> tuple[torch.Tensor, torch.Tensor]:
         """Mean and standard deviation by channel, in the shape that a batch takes them."""
