@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 
-@dataclass(frozen=True)
-class Batch:
+class Batch(NamedTuple):
     """One batch on the device, raw: not yet scaled and not yet augmented."""
 
     x: torch.Tensor
@@ -33,8 +32,16 @@ class Feed(Protocol):
     def batch(self, epoch: int, index: int) -> Batch:
         """Batch `index` of the epoch that comes after `epoch` whole ones."""
 
+    def batches(self, epoch: int, first: int, count: int) -> Sequence[Batch]:
+        """So many batches of an epoch from `first` on, the very ones that `batch` gives."""
+
     def positions(self, epoch: int, index: int) -> npt.NDArray[np.int64]:
         """Positions in the training part of that batch's rows, on the host."""
 
     def close(self) -> None:
         """Let go of processes and memory."""
+
+
+def one_by_one(feed: Feed, epoch: int, first: int, count: int) -> Sequence[Batch]:
+    """What `batches` gives where nothing is gained by gathering several at once."""
+    return [feed.batch(epoch, first + offset) for offset in range(count)]

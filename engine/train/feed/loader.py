@@ -10,7 +10,7 @@ import ctypes
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from engine.data.prepared import Part
 from engine.data.samples import Mapped
-from engine.train.feed.feed import Batch
+from engine.train.feed.feed import Batch, one_by_one
 from engine.train.feed.mapped import Source, source_of
 from engine.train.feed.order import order, steps_per_epoch
 
@@ -116,6 +116,9 @@ class LoaderFeed:
         if self._device.type != "cpu":
             x, y = x.to(self._device, non_blocking=self._pin), y.to(self._device, non_blocking=self._pin)
         return Batch(x, y, torch.from_numpy(positions))
+
+    def batches(self, epoch: int, first: int, count: int) -> Sequence[Batch]:
+        return one_by_one(self, epoch, first, count)
 
     def positions(self, epoch: int, index: int) -> npt.NDArray[np.int64]:
         if epoch != self._epoch:

@@ -7,6 +7,7 @@ read at the speed of memory, and nothing has to fit. Arrays in memory that do no
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,7 @@ import torch
 
 from engine.data.prepared import Part
 from engine.data.samples import Mapped, Samples
-from engine.train.feed.feed import Batch
+from engine.train.feed.feed import Batch, one_by_one
 from engine.train.feed.order import order
 
 BUFFERS = 3
@@ -84,6 +85,9 @@ class MappedFeed:
             if self._device.type != "cpu":
                 x, y = x.to(self._device), y.to(self._device)
         return Batch(x, y, positions)
+
+    def batches(self, epoch: int, first: int, count: int) -> Sequence[Batch]:
+        return one_by_one(self, epoch, first, count)
 
     def positions(self, epoch: int, index: int) -> npt.NDArray[np.int64]:
         if epoch != self._epoch:
