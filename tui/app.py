@@ -28,7 +28,7 @@ from engine.errors import UserError
 from engine.runs.directory import runs_root
 from tui.charts.frame import frame_of, narrow_updates
 from tui.clean import clean_block
-from tui.keymap import ACTIONS, BY_ID, available, chords, letter_key, needs
+from tui.keymap import BY_ID, action_of, available, chords, every_key, needs
 from tui.options import Options
 from tui.panels.explorer import Explorer
 from tui.views.live import LiveView
@@ -74,11 +74,7 @@ class Workbench(App[int], inherit_bindings=False):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (NARROW, "-normal"), (140, "-roomy")]
     VERTICAL_BREAKPOINTS = [(0, "-short"), (28, "-medium"), (38, "-tall")]
     BINDINGS: ClassVar[list[BindingType]] = [
-        *(
-            Binding(key, f"do('{action.id}')", action.title, show=False)
-            for action in ACTIONS
-            for key in (*action.keys, *([] if " " in action.letter else [letter_key(action.letter)]))
-        ),
+        *(Binding(key, f"press('{key}')", show=False) for key in every_key()),
         *(Binding(letter, f"chord('{letter}')", show=False) for letter in chords()),
         Binding("escape", "leave", "leave the text", show=False),
         Binding("ctrl+c", "how_to_quit", show=False),
@@ -171,9 +167,7 @@ class Workbench(App[int], inherit_bindings=False):
             editor.current = "start"
         else:
             if not editor.query(f"#{tab.id}"):
-                view: Widget = (
-                    RecipeView(tab.context, id=tab.id) if tab.kind == "recipe" else LiveView(tab.context, id=tab.id)
-                )
+                view = view_of(tab)
                 view.display = False
                 self._seen[tab.id] = tab.version
                 await editor.mount(view)
@@ -333,7 +327,7 @@ class Workbench(App[int], inherit_bindings=False):
         group, verb = id.split(".")
         action = BY_ID.get(id)
         tab = self.session.active
-        if action is not None and not available(action, tab.kind if tab else None):
+        if action is not None and not available(action, tab.place if tab else None):
             self.say(f"{action.title}: that needs a {needs(action)} in front.", "warning")
             return
         self.flush()
@@ -353,8 +347,15 @@ class Workbench(App[int], inherit_bindings=False):
             self.session.refused(error)
         self.update_bars()
 
+    def action_press(self, key: str) -> None:
+        """A key of the table: what it does depends on the tab in front."""
+        tab = self.session.active
+        action = action_of(key, tab.place if tab else None)
+        if action is not None:
+            self.do(action.id)
+
     def action_do(self, id: str) -> None:
-        """A key of the table."""
+        """An action of the table, for widgets."""
         self.do(id)
 
     def action_chord(self, first: str) -> None:
@@ -432,6 +433,17 @@ class Workbench(App[int], inherit_bindings=False):
         """The tab bar shows as many tabs as fit; nobody knows what the terminal made of what stood there."""
         frame_of(self.console).forget()
         self.call_after_refresh(self.update_bars)
+
+
+def view_of(tab: Tab) -> Widget:
+    """What a tab shows in the editor."""
+    if tab.kind == "recipe":
+        return RecipeView(tab.context, id=tab.id)
+    if tab.context.run is not None and tab.context.run.kind == "search":
+        from tui.views.search.view import SearchView
+
+        return SearchView(tab.context, id=tab.id)
+    return LiveView(tab.context, id=tab.id)
 
 
 def run(path: str | None, options: Options | None = None) -> int:

@@ -13,8 +13,20 @@ from typing import Literal
 
 from textual.binding import Binding, BindingType
 
-Place = Literal["anywhere", "recipe", "run", "replay", "curves"]
-"""`curves`: a run or a replay."""
+Place = Literal[
+    "anywhere", "recipe", "run", "replay", "search", "search_replay", "work", "recording", "curves", "charts", "trials"
+]
+"""Kinds of tabs, and beyond `search_replay` groups of them, as `GROUPS` has it."""
+GROUPS: dict[str, tuple[str, ...]] = {
+    "work": ("run", "search"),
+    "recording": ("replay", "search_replay"),
+    "curves": ("run", "replay"),
+    "charts": ("run", "replay", "search", "search_replay"),
+    "trials": ("search", "search_replay"),
+}
+"""What is done to several kinds of tabs alike."""
+NEEDS = {"work": "run", "recording": "replay", "curves": "run", "charts": "run", "trials": "search"}
+"""What a group of tabs is called where one of them is needed."""
 
 
 @dataclass(frozen=True)
@@ -60,20 +72,35 @@ def show_key(key: str) -> str:
 ACTIONS: tuple[Action, ...] = (
     # Runs
     Action("run.train", "Train this recipe", "t", ("f5",), "recipe", hint="train"),
-    Action("run.pause", "Pause or go on", "p", ("f6",), "run", hint="pause"),
-    Action("run.stop", "Stop the run…", "x", ("shift+f5", "f17"), "run", hint="stop"),
-    Action("run.resume", "Resume a run that ended", "r", ("ctrl+f5",), "run", hint="resume"),
+    Action("run.pause", "Pause or go on", "p", ("f6",), "work", hint="pause"),
+    Action("run.stop", "Stop the run…", "x", ("shift+f5", "f17"), "work", hint="stop"),
+    # A search
+    Action("search.start", "Search: try settings", "S", ("ctrl+f9",), "recipe"),
+    Action("search.apply", "Put the trial's settings into the recipe", "y", ("f7",), "trials", hint="recipe"),
+    Action("search.train", "Train the trial's settings", "t", ("f5",), "trials", hint="train"),
+    Action("search.open", "Open the trial's own run", "e", ("f4",), "trials", hint="open"),
+    Action("search.chart", "Search: the next chart", "m", ("alt+n",), "trials", hint="chart"),
+    Action("search.sort", "Trials: sort by the next column", "s", ("f8",), "trials", hint="sort"),
+    Action("search.reverse", "Trials: turn the order round", "S", ("shift+f8", "f20"), "trials"),
+    Action("search.best", "Search: the best so far", "1", ("alt+1",), "trials"),
+    Action("search.curves", "Search: every trial's curve", "2", ("alt+2",), "trials"),
+    Action("search.parallel", "Search: parallel coordinates", "3", ("alt+3",), "trials"),
+    Action("search.importance", "Search: which settings matter", "4", ("alt+4",), "trials"),
+    Action("search.marginals", "Search: the result against each setting", "5", ("alt+5",), "trials"),
+    Action("search.settings", "Search: the next settings on the chart", "h", ("alt+h",), "trials"),
+    # Runs that have ended, and recordings
+    Action("run.resume", "Resume a run that ended", "r", ("ctrl+f5",), "work", hint="resume"),
     Action("run.fork", "Fork: a new run from the best epoch", "k", ("ctrl+t",), "run", hint="fork"),
     Action("run.checkpoint", "Write a checkpoint now", "c", ("f9",), "run"),
     Action("run.copy_to_recipe", "Copy the run's settings to its recipe", "y", ("f7",), "run"),
-    Action("run.open_recipe", "Open the run's recipe", "v", ("f12",), "run"),
-    Action("run.replay", "Replay this run", "a", ("f11",), "run", hint="replay"),
-    Action("run.play", "Replay: hold or go on", "space", ("f10",), "replay", hint="hold"),
-    Action("run.faster", "Replay: twice the speed", ">", ("ctrl+right_square_bracket",), "replay", hint="faster"),
-    Action("run.slower", "Replay: half the speed", "<", ("ctrl+backslash",), "replay", hint="slower"),
-    Action("run.to_end", "Replay: go to the end", "$", ("ctrl+end",), "replay", hint="end"),
+    Action("run.open_recipe", "Open the run's recipe", "v", ("f12",), "work"),
+    Action("run.replay", "Replay this run", "a", ("f11",), "work", hint="replay"),
+    Action("run.play", "Replay: hold or go on", "space", ("f10",), "recording", hint="hold"),
+    Action("run.faster", "Replay: twice the speed", ">", ("ctrl+right_square_bracket",), "recording", hint="faster"),
+    Action("run.slower", "Replay: half the speed", "<", ("ctrl+backslash",), "recording", hint="slower"),
+    Action("run.to_end", "Replay: go to the end", "$", ("ctrl+end",), "recording", hint="end"),
     # The curves
-    Action("curves.log", "Curves: log or linear scale", "l", ("alt+l",), "curves"),
+    Action("curves.log", "Curves: log or linear scale", "l", ("alt+l",), "charts"),
     Action("curves.axis", "Curves: by epoch, step or time", "h", ("alt+h",), "curves"),
     Action("curves.series", "Curves: show another series", "m", ("alt+n",), "curves"),
     # The recipe
@@ -96,6 +123,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("view.model", "Show the model", "g m", ("alt+m",)),
     Action("view.optimizer", "Show the optimizer", "g o", ("alt+o",)),
     Action("view.regularization", "Show the regularization", "g r", ("alt+r",)),
+    Action("view.search", "Show the search", "g s", ("alt+s",)),
     Action("view.editor", "Edit the text, or look at the chart", "g t", ("alt+t", "ctrl+1")),
     Action("view.problems", "Show the problems", "g p", ("alt+p", "ctrl+shift+m")),
     Action("view.output", "Show the output", "g u", ("alt+u", "ctrl+shift+u")),
@@ -114,12 +142,12 @@ BY_ID = {action.id: action for action in ACTIONS}
 
 def available(action: Action, place: Place | None) -> bool:
     """Whether an action makes sense on a tab of kind `place` (None: no tab). A replay is a run that nobody steers."""
-    return action.where in ("anywhere", place) or (action.where == "curves" and place in ("run", "replay"))
+    return action.where in ("anywhere", place) or place in GROUPS.get(action.where, ())
 
 
 def needs(action: Action) -> str:
     """The kind of tab that an action needs, for a person."""
-    return "run" if action.where == "curves" else action.where
+    return NEEDS.get(action.where, action.where)
 
 
 @dataclass(frozen=True)
@@ -144,6 +172,8 @@ WHERE = {
     "columns": "In the list of columns",
     "field": "In a field",
     "choice": "On a choice of words",
+    "trials": "In the list of trials",
+    "space": "In the list of searched settings",
     "chart": "On a chart",
     "log": "In Output and Events",
     "editor": "In the recipe's text",
@@ -169,6 +199,19 @@ LOCALS: tuple[Local, ...] = (
     Local("choice", "space", "open", "List all words", "space"),
     Local("choice", "escape", "restore"),
     Local("choice", "backspace,delete", "clear", "Leave it out of the recipe", "del"),
+    Local("trials", "up", "move(-1)", "The trial above", "↑"),
+    Local("trials", "down", "move(1)", "The trial below", "↓"),
+    Local("trials", "pageup", "page(-1)", "A page up", "PgUp"),
+    Local("trials", "pagedown", "page(1)", "A page down", "PgDn"),
+    Local("trials", "home", "move(-1000000)", "The first one", "Home"),
+    Local("trials", "end", "move(1000000)", "The last one", "End"),
+    Local("trials", "left", "columns(-1)", "Columns to the left", "←"),
+    Local("trials", "right", "columns(1)", "Columns to the right", "→"),
+    Local("trials", "enter", "app.do('search.open')", "Open its own run", "enter"),
+    Local("trials", "escape", "follow", "Follow the best trial", "esc"),
+    Local("space", "plus,insert", "add", "Search one more setting", "+"),
+    Local("space", "enter", "edit", "Change its range", "enter"),
+    Local("space", "d,delete,backspace", "delete", "Do not search it", "d"),
     Local("chart", "left", "cursor(-1)", "Read values: to the left", "←"),
     Local("chart", "right", "cursor(1)", "Read values: to the right", "→"),
     Local("chart", "shift+left", "cursor(-10)"),
@@ -221,6 +264,23 @@ NAMES = {
 def letter_key(letter: str) -> str:
     """The name of a letter's key: `:` is `colon`; a capital keeps its case."""
     return NAMES.get(letter, letter)
+
+
+def action_of(key: str, place: Place | None) -> Action | None:
+    """What a key means on a tab of kind `place`; where it means nothing there, what it means elsewhere."""
+    elsewhere = None
+    for action in ACTIONS:
+        if key in action.keys or (" " not in action.letter and key == letter_key(action.letter)):
+            if available(action, place):
+                return action
+            elsewhere = elsewhere or action
+    return elsewhere
+
+
+def every_key() -> list[str]:
+    """The keys of all actions, once each; a pair of letters has none."""
+    letters = [letter_key(action.letter) for action in ACTIONS if " " not in action.letter]
+    return list(dict.fromkeys([key for action in ACTIONS for key in action.keys] + letters))
 
 
 def lookup(key: str, place: Place | None, typing: bool = False) -> Action | None:

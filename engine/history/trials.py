@@ -119,7 +119,7 @@ class Trials:
         self.best_so_far: list[float] = []
         """By place in `order`: the best value of a completed trial until then; nan before the first."""
         self.best: TrialRow | None = None
-        """The completed trial with the best value; the earliest on a tie."""
+        """The completed trial with the best value; the one with the lowest number on a tie."""
         self.importance: dict[str, float] = {}
         """By edit path: shares that add up to 1; empty until they are known."""
         self.importance_trials = 0
@@ -223,7 +223,8 @@ class Trials:
         before = self.best_so_far[-1] if self.best_so_far else math.nan
         counts = row.state == "completed" and self.better(row.value, before)
         self.best_so_far.append(row.value if counts else before)
-        if counts:
+        tied = row.state == "completed" and self.best is not None and row.value == self.best.value
+        if counts or (tied and self.best is not None and row.number < self.best.number):
             self.best = row
 
     def _rank(self) -> None:

@@ -173,7 +173,7 @@ class Field(Labelled):
         choice.show(words.index(text) if text else None)
 
     def _lock(self) -> None:
-        why = self.context.locked(self.info.live)
+        why = self.context.locked(self.info.live, self.path)
         disabled = bool(why) or self.info.kind == "layers"
         if self.control.disabled != disabled:
             self.control.disabled = disabled
@@ -252,8 +252,8 @@ class Field(Labelled):
         present = self.value
         if not self.pending:
             return True
-        if self.context.locked(self.info.live):
-            return self._refuse(self.context.locked(self.info.live))
+        if self.context.locked(self.info.live, self.path):
+            return self._refuse(self.context.locked(self.info.live, self.path))
         try:
             edit = self._edit(present)
         except UserError as error:

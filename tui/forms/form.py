@@ -208,7 +208,7 @@ class Form(Labelled):
             words.append(word)
         choice.show(words.index(word) if word is not None else None)
         self._mark_pending(choice)
-        why = self.context.locked(self.live)
+        why = self.context.locked(self.live, self.path)
         if choice.disabled != bool(why):
             choice.disabled = bool(why)
         self._say("")
@@ -238,7 +238,7 @@ class Form(Labelled):
         if pending != self.has_class("-pending"):
             self.set_class(pending, "-pending")
             self.repaint_name()
-        why = self.context.locked(self.live)
+        why = self.context.locked(self.live, self.path)
         self.set_note(note_of(why) if why else APPLY if pending else "")
 
     def _own(self, choice: Choice) -> bool:

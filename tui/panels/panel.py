@@ -13,7 +13,7 @@ from textual.widgets import Static
 from tui.forms.field import Field
 from tui.forms.form import FieldHelp, Form
 from tui.keymap import bindings
-from tui.workbench.context import Context, DocumentChanged, FactsChanged, HistoryChanged, Reveal
+from tui.workbench.context import LIVE_SEARCH, Context, DocumentChanged, FactsChanged, HistoryChanged, Reveal
 
 LOW = 18
 """Below this height there is no help line."""
@@ -80,7 +80,7 @@ class Panel(Vertical):
 
     def on_history_changed(self, _: HistoryChanged) -> None:
         """The run went on: what matters here is whether it can still be changed."""
-        locked = self.context.locked(True)
+        locked = self.context.locked(True, LIVE_SEARCH[0])
         if locked != getattr(self, "_was_locked", None):
             self._was_locked = locked
             self.show_document()

@@ -109,7 +109,12 @@ class Tiles(Canvas):
 
     def paint(self, grid: Grid) -> None:
         """State and bar in the first row, tiles below."""
-        self._state(grid)
+        history = self.history
+        counts = ""
+        if history.epochs_planned and history.plan is not None:
+            size = len(str(history.epochs_planned))
+            counts = f"epoch {history.epoch:>{size}}/{history.epochs_planned}"
+        self.put_state(grid, counts)
         found = tiles(self.history)
         if grid.height >= 3:
             x = 0
@@ -129,12 +134,8 @@ class Tiles(Canvas):
             grid.put(grid.put(x, 1, f"{label} ", "tiles--label"), 1, tile.value, tile.style)
             x += len(label) + 10
 
-    def _state(self, grid: Grid) -> None:
-        history = self.history
-        counts = ""
-        if history.epochs_planned and history.plan is not None:
-            size = len(str(history.epochs_planned))
-            counts = f"epoch {history.epoch:>{size}}/{history.epochs_planned}"
+    def put_state(self, grid: Grid, counts: str) -> None:
+        """State, bar, counts and share done in the first row."""
         share = self.words.done
         end = grid.put(0, 0, f"{self.words.sign} {self.words.line}", f"tiles--{self.words.tone}")
         percent = "" if share is None else f"{min(1.0, share):4.0%}"

@@ -57,6 +57,26 @@ class Reveal(Message, bubble=False):
         self.path = path
 
 
+LIVE_SEARCH = ("search.trials", "search.minutes")
+"""What of a search can change while it runs."""
+
+
+def trials_planned(context: Context) -> int | None:
+    """Trials that a search makes in all; None where that is not known."""
+    run, document = context.run, context.document
+    if run is None:
+        return None
+    # The plan knows best how many a grid has; an edit since then says otherwise.
+    found: Any = (run.history.plan or {}).get("trials")
+    if not isinstance(found, int) and document is not None:
+        found = document.get("search.trials", 10)
+    for record in run.history.edits:
+        for edit in record.get("edits", ()):
+            if edit.get("path") == "search.trials":
+                found = edit.get("value")
+    return max(found, len(run.history.trials.order)) if type(found) is int else None
+
+
 class Context:
     """One tab's recipe or run. The callables are the workbench's; tests of a panel may leave them out."""
 
@@ -113,12 +133,17 @@ class Context:
         """Set one value."""
         return self.apply((Edit("set", path, value, expect=expect),))
 
-    def locked(self, live: bool) -> str:
-        """Why a field cannot be changed here, in a few words; "" where it can. `live` is the field's own property."""
+    def locked(self, live: bool, path: str = "") -> str:
+        """Why a field cannot be changed here, in a few words; "" where it can.
+
+        `live` is the field's own property; in a search it is the `path` that counts.
+        """
         if self.run is None:
             return ""
         if self.run.replayed:
             return "a replay"
+        if self.run.kind == "search":
+            return "" if self.run.alive and path in LIVE_SEARCH else "a search: change its recipe"
         if not self.run.alive:
             return "ended: fork to change"
         return "" if live else "fork to change"

@@ -14,6 +14,7 @@ from tui.keymap import ACTIONS, LOCALS, WHERE, show_key
 GROUPS = {
     "run": "Runs and replays",
     "curves": "Curves",
+    "search": "A search",
     "recipe": "The recipe",
     "file": "Files and tabs",
     "view": "What is shown",

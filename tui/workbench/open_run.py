@@ -37,7 +37,10 @@ class OpenRun:
         self.attached = AttachedRun(run_dir)
         self.alive = False
         """Whether a worker works on it, as of the last look."""
-        self.name = str(launch_options(run_dir).get("name") or run_dir.name)
+        launched = launch_options(run_dir)
+        self.name = str(launched.get("name") or run_dir.name)
+        self.kind = str(launched.get("kind") or "train")
+        """train, find_lr, search or guide."""
         self.sent: dict[str, str] = {}
         """Commands of ours, by id, that may yet be refused: their verbs."""
         self._starting = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engine.runs.directory import run_dirs
+from engine.runs.directory import is_child, run_dirs
 from engine.runs.journal import LOG
 from engine.runs.summary import RunInfo, info
 
@@ -18,12 +18,19 @@ class RunList:
 
     def __init__(self) -> None:
         self._known: dict[Path, tuple[tuple[int, int], RunInfo]] = {}
+        self._children: set[Path] = set()
+        """Runs that a search started: they are listed in its own tab."""
 
     def read(self, root: Path) -> list[RunInfo]:
         """The newest runs in a folder; those that vanish meanwhile are left out."""
         found: list[RunInfo] = []
         known: dict[Path, tuple[tuple[int, int], RunInfo]] = {}
-        for path in list(reversed(run_dirs(root)))[:SHOWN]:
+        for path in reversed(run_dirs(root)):
+            if len(found) == SHOWN:
+                break
+            if path in self._children or (path not in self._known and is_child(path)):
+                self._children.add(path)
+                continue
             try:
                 stat = (path / LOG).stat()
                 mark = (stat.st_mtime_ns, stat.st_size)

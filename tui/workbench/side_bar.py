@@ -18,6 +18,7 @@ from tui.panels.explorer import Explorer
 from tui.panels.model import ModelPanel
 from tui.panels.optimizer import OptimizerPanel
 from tui.panels.regularization import RegularizationPanel
+from tui.panels.search import SearchPanel
 from tui.workbench.context import Reveal
 from tui.workbench.tab import Tab
 
@@ -26,14 +27,16 @@ ROOMS: dict[str, Callable[..., Widget]] = {
     "model": ModelPanel,
     "optimizer": OptimizerPanel,
     "regularization": RegularizationPanel,
+    "search": SearchPanel,
 }
 """Rooms that are built for one tab each; the explorer is one for all."""
-LETTERS = {"explorer": "E", "data": "D", "model": "M", "optimizer": "O", "regularization": "R"}
+LETTERS = {"explorer": "E", "data": "D", "model": "M", "optimizer": "O", "regularization": "R", "search": "S"}
 EMPTY = {
     "data": "Where the rows come from, how they are split and scaled.",
     "model": "The layers, with shapes and parameter counts.",
     "optimizer": "Optimizer, learning rate and schedule.",
     "regularization": "Dropout, weight decay, augmentation, early stopping.",
+    "search": "Which settings are tried, and between which bounds.",
 }
 
 

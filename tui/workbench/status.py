@@ -6,15 +6,20 @@ import math
 
 from rich.cells import cell_len, set_cell_size
 
+from engine.history.history import History
 from tui.clean import clean
 from tui.keymap import ACTIONS, available, show_key
+from tui.views.curves import value_of
 from tui.workbench import words
 from tui.workbench.bar import Cell
+from tui.workbench.context import trials_planned
 from tui.workbench.open_run import ReplayedRun
 from tui.workbench.tab import Tab
 
 RUN_LEAST = 4
 """Cells about a run that stay in the status bar however many keys there are."""
+SEARCH_LEAST = 2
+"""As above, about a search, whose figures stand in its tab too."""
 RECIPE_LEAST = 3
 """As above, about a recipe: errors, warnings, and what is wrong here."""
 TAB_MOST = 30
@@ -101,8 +106,9 @@ def status_cells(
         left = recipe_cells(tab, place)
     right = hint_cells(tab, typing)
     # Keys go before figures that stand elsewhere too: all of them on a run, the way out of a text on a recipe.
-    least = RUN_LEAST if tab is not None and tab.context.run is not None else RECIPE_LEAST
-    wanted = right if least == RUN_LEAST else right[:2]
+    run = tab.context.run if tab is not None else None
+    least = RECIPE_LEAST if run is None else SEARCH_LEAST if run.kind == "search" else RUN_LEAST
+    wanted = right if run is not None else right[:2]
     while len(left) > least and sum(cell_len(cell.text) for cell in (*left, *wanted)) > width - 2:
         left.pop()
     return left, right
@@ -155,6 +161,8 @@ def run_cells(tab: Tab) -> list[Cell]:
     cells = [Cell(f" {words.mark(state)} {state}", tone)]
     if isinstance(run, ReplayedRun):
         cells = [Cell(f" « {replay_words(run)}", "live")]
+    if run.kind == "search":
+        return cells + search_cells(tab, history)
     if history.epochs_planned:
         size = len(str(history.epochs_planned))
         cells.append(Cell(f"  {history.epoch:>{size}}/{history.epochs_planned}", "strong"))
@@ -172,6 +180,24 @@ def run_cells(tab: Tab) -> list[Cell]:
         cells.append(Cell(f"  {words.count(history.samples_per_second):>5}/s", "plain"))
     if state == "running" and history.eta is not None and math.isfinite(history.eta):
         cells.append(Cell(f"  eta {words.duration(history.eta)}", "plain"))
+    return cells
+
+
+def search_cells(tab: Tab, history: History) -> list[Cell]:
+    """`7/10 trials  best val loss 0.0612 in trial 4  2 at work`."""
+    trials = history.trials
+    planned = trials_planned(tab.context)
+    done = len(trials.order)
+    count = f"{done:>{len(str(planned))}}/{planned}" if planned else str(done)
+    cells = [Cell(f"  {count} trials", "strong")]
+    if trials.best is not None:
+        value = value_of(trials.monitor, trials.best.value)
+        cells.append(Cell(f"  best {value:<7} trial {trials.best.number}", "plain"))
+    at_work, failed = trials.count("running"), trials.count("failed")
+    if at_work:
+        cells.append(Cell(f"  {at_work} at work", "plain"))
+    if failed:
+        cells.append(Cell(f"  {failed} failed", "error"))
     return cells
 
 
@@ -210,9 +236,10 @@ def hint_cells(tab: Tab | None, typing: bool) -> list[Cell]:
     cells: list[Cell] = []
     if typing:
         cells += [Cell("esc", "key"), Cell(" leaves the text  ", "plain")]
-    place = tab.kind if tab is not None else None
+    place = tab.place if tab is not None else None
     state = tab.context.run.history.state if tab is not None and tab.context.run is not None else ""
-    ended = tab is not None and tab.context.run is not None and not tab.context.run.alive
+    run = tab.context.run if tab is not None else None
+    ended = run is not None and not run.alive
     for action in ACTIONS:
         if not action.hint or not available(action, place) or action.id in ("view.palette", "view.keys"):
             continue
@@ -221,6 +248,8 @@ def hint_cells(tab: Tab | None, typing: bool) -> list[Cell]:
         if action.id in ("run.pause", "run.stop") and ended:
             continue
         if action.id in ("run.resume", "run.fork", "run.replay") and not ended:
+            continue
+        if action.where == "trials" and not (run is not None and run.history.trials.rows):
             continue
         if action.id == "recipe.fix" and not (tab is not None and any(problem.fixes for problem in tab.problems)):
             continue

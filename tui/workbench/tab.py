@@ -12,7 +12,8 @@ from textual.message import Message
 
 from engine.recipe.edits import Transaction
 from engine.recipe.problem import Problem
-from tui.workbench.context import Context
+from tui.keymap import Place
+from tui.workbench.context import Context, trials_planned
 
 Kind = Literal["recipe", "run", "replay"]
 
@@ -86,6 +87,13 @@ class Tab:
         return self.context.document.path if self.context.document is not None else None
 
     @property
+    def place(self) -> Place:
+        """What the keys go by."""
+        if self.context.run is not None and self.context.run.kind == "search":
+            return "search" if self.kind == "run" else "search_replay"
+        return self.kind
+
+    @property
     def dirty(self) -> bool:
         """Whether there are changes that no file holds."""
         return self.kind == "recipe" and self.context.document is not None and self.context.document.dirty
@@ -110,4 +118,7 @@ class Tab:
             return self.context.title
         history = run.history
         progress = f" {history.epoch}/{history.epochs_planned}" if history.epochs_planned else ""
+        if run.kind == "search":
+            planned = trials_planned(self.context)
+            progress = f" {len(history.trials.order)}/{planned}" if planned else f" {len(history.trials.order)}"
         return f"{run.name} {run.short}{progress}"

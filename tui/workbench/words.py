@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from tui.clean import clean
+from tui.views.search.axes import labels, value_words
 
 STATE_MARKS = {
     "preparing": "…",
@@ -98,9 +99,25 @@ def event_line(record: dict[str, Any]) -> str:
         for shown_on_the_chart in ("seconds", "lr"):
             rest.pop(shown_on_the_chart, None)
         rest = {EPOCH_WORDS.get(key, key.removeprefix("val_")): value for key, value in rest.items()}
+    elif kind == "trial":
+        head = f"trial {rest.pop('number', '?')}"
+        rest = _trial(rest)
+    elif kind == "importance" and isinstance(rest.get("values"), dict):
+        head = "importance"
+        named = zip(labels(list(rest["values"])), rest["values"].values(), strict=True)
+        rest = {name: f"{_float(share):.0%}" for name, share in named}
     else:
         head = kind.replace("_", " ") + (f", step {step}" if step is not None else "")
     return f"{duration(_float(record.get('time'))):>7}  {clean(head):<10}  {_brief(rest)}".rstrip()
+
+
+def _trial(record: dict[str, Any]) -> dict[str, Any]:
+    """A trial's state, result and settings."""
+    params = record.get("params")
+    params = params if isinstance(params, dict) else {}
+    found: dict[str, Any] = {str(record.get("state")): True}
+    found |= {key: record[key] for key in ("value", "message") if key in record}
+    return found | {name: value_words(value) for name, value in zip(labels(list(params)), params.values(), strict=True)}
 
 
 def _brief(value: dict[str, Any], room: int = 400) -> str:

@@ -238,6 +238,7 @@ async def test_on_a_live_run_live_fields_apply_and_the_rest_are_locked(bench: An
     class Run:
         alive = True
         replayed = False
+        kind = "train"
 
     app = bench(RECIPE, optimizer, run=Run(), on_apply=lambda c, edits, words: bool(sent.append(edits)) or True)
     async with app.run_test(size=(40, 30)) as pilot:

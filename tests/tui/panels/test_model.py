@@ -140,6 +140,7 @@ async def test_on_a_run_the_list_is_locked_and_dropout_is_not(panel_app: Any) ->
     class Run:
         alive = True
         replayed = False
+        kind = "train"
 
     app = panel_app(ModelPanel, run=Run())
     before = app.text

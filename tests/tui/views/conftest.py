@@ -60,6 +60,7 @@ class Run:
         self.run_dir = run_dir
         self.short = "7f3a"
         self.replayed = False
+        self.kind = "train"
 
 
 class LiveApp(App[None]):

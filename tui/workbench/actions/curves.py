@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tui.views.live import LiveView
+from tui.views.search.view import SearchView
 
 if TYPE_CHECKING:
     from tui.app import Workbench
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
 def log(app: Workbench) -> None:
     """Log or linear y."""
-    if isinstance(app.view, LiveView):
+    if isinstance(app.view, LiveView | SearchView):
         app.view.next_scale()
 
 

@@ -51,12 +51,11 @@ async def come_back(app: Workbench) -> None:
     document = app.session.active.context.document if app.session.active else None
     if document is None or document.path is None:
         return
-    left = await app.in_thread(lambda: running(app, document))
+    left = await app.in_thread(lambda: running(app, document) or running(app, document, "search"))
     if left is not None:
         await open_run(app, left.path)
-        app.say(
-            f"{left.name} {left.id} is still {'paused' if left.state == 'paused' else 'training'}: here it is again."
-        )
+        doing = "searching" if left.kind == "search" else "training"
+        app.say(f"{left.name} {left.id} is still {'paused' if left.state == 'paused' else doing}: here it is again.")
 
 
 async def open_folder(app: Workbench, folder: Path) -> None:

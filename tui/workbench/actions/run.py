@@ -9,11 +9,12 @@ from engine.errors import UserError
 from engine.recipe.diff import edits_between
 from engine.recipe.document import Document
 from engine.recipe.edits import Transaction, edit_to_json
-from engine.runs.directory import list_runs
+from engine.runs.directory import is_child, list_runs
 from engine.runs.launch import Options, fork_run, kill_worker, pick_checkpoint, resume_run, start_run
 from engine.runs.summary import RunInfo, launch_options
 from tui.workbench import words
 from tui.workbench.actions.recipe import describe, save_tab
+from tui.workbench.context import LIVE_SEARCH
 from tui.workbench.dialogs import Answer as Choice
 from tui.workbench.dialogs import Question
 from tui.workbench.files import installed
@@ -32,15 +33,7 @@ async def train(app: Workbench) -> None:
     assert tab is not None
     document = tab.context.document
     assert document is not None
-    unchanged = document.path is not None and installed(document.path) and not document.dirty
-    if not unchanged and not await save_tab(app, tab):
-        return
-    app.session.recheck(tab)
-    if tab.count("error"):
-        app.bottom_panel.set_class(False, "-hidden")
-        app.bottom_panel.show_list("problems")
-        app.do("recipe.go_to_problem", 0)
-        app.say(f"Not started: {words.plural(tab.count('error'), 'error')} to mend first.", "error")
+    if not await ready(app, tab):
         return
     busy = await app.in_thread(lambda: running(app, document))
     if busy is not None:
@@ -59,13 +52,29 @@ async def train(app: Workbench) -> None:
         if answer is None:
             return
         if answer in ("apply", "show"):
-            await _show(app, busy.path)
+            await show_run(app, busy.path)
             if answer == "apply":
                 await apply_live(app, document)
             return
         if answer == "stop":
             await app.in_thread(lambda: OpenRun(busy.path).send("stop"))
     await start(app, document)
+
+
+async def ready(app: Workbench, tab: Tab) -> bool:
+    """Save a recipe and check it; False where it cannot be started, and why was said."""
+    document = tab.context.document
+    assert document is not None
+    unchanged = document.path is not None and installed(document.path) and not document.dirty
+    if not unchanged and not await save_tab(app, tab):
+        return False
+    app.session.recheck(tab)
+    if tab.count("error"):
+        app.bottom_panel.set_class(False, "-hidden")
+        app.bottom_panel.show_list("problems")
+        app.do("recipe.go_to_problem", 0)
+        app.say(f"Not started: {words.plural(tab.count('error'), 'error')} to mend first.", "error")
+    return not tab.count("error")
 
 
 async def start(app: Workbench, document: Document) -> None:
@@ -79,7 +88,7 @@ async def start(app: Workbench, document: Document) -> None:
         extra={"recipe_path": str(path)},
     )
     run_dir = await app.in_thread(lambda: start_run(app.runs_root, run_name(document), document.text, options))
-    await _show(app, run_dir)
+    await show_run(app, run_dir)
 
 
 def run_name(document: Document) -> str:
@@ -88,19 +97,20 @@ def run_name(document: Document) -> str:
     return name if isinstance(name, str) and name else document.path.stem if document.path is not None else "run"
 
 
-def running(app: Workbench, document: Document) -> RunInfo | None:
-    """The run that trains this recipe now, if there is one, whoever started it."""
+def running(app: Workbench, document: Document, kind: str = "train") -> RunInfo | None:
+    """The run that trains this recipe now (or searches with it), if there is one, whoever started it."""
     assert document.path is not None
     name, base = run_name(document), str((app.options.data_root or document.path.parent).resolve())
     for info in reversed(list_runs(app.runs_root, name)):
-        if info.state in BUSY and info.name == name:
+        if info.state in BUSY and info.name == name and info.kind == kind and not is_child(info.path):
             launched = launch_options(info.path)
             if launched.get("recipe_path", str(document.path)) == str(document.path) and launched.get("base") == base:
                 return info
     return None
 
 
-async def _show(app: Workbench, run_dir: Path) -> None:
+async def show_run(app: Workbench, run_dir: Path) -> None:
+    """A run that was just started, or goes on, in a tab."""
     from tui.workbench.actions.file import open_run
 
     await open_run(app, run_dir)
@@ -178,7 +188,12 @@ async def resume(app: Workbench) -> None:
     if edits is None:
         return
     reason = (run.history.finished or {}).get("reason")
-    if reason == "completed" and not any(edit.path == "train.epochs" for edit in edits):
+    if run.kind == "search":
+        if reason == "completed" and not any(edit.path in LIVE_SEARCH for edit in edits):
+            raise UserError(
+                "all planned trials are done", "raise search.trials in its recipe (v) and resume with that change"
+            )
+    elif reason == "completed" and not any(edit.path == "train.epochs" for edit in edits):
         raise UserError(
             "all planned epochs are done", "raise train.epochs in its recipe (v) and resume with that change"
         )
@@ -213,12 +228,12 @@ async def fork(app: Workbench) -> None:
         record = pick_checkpoint(run.run_dir, "best" if answer == "best" else None)
         return fork_run(app.runs_root, run.run_dir, record, options, edits=edits)
 
-    await _show(app, await app.in_thread(begin))
+    await show_run(app, await app.in_thread(begin))
 
 
 async def _changes(app: Workbench, run: OpenRun, verb: str) -> Transaction | None:
     """What the run's recipe says now and the run does not: asks whether to take it along. None: leave it be."""
-    path = _recipe_path(run)
+    path = recipe_path(run)
     if path is None:
         return ()
     document = next(
@@ -226,6 +241,8 @@ async def _changes(app: Workbench, run: OpenRun, verb: str) -> Transaction | Non
     )
     now = document or Document.open(path)
     edits = tuple(edits_between(Document.from_text(run.effective_recipe()).data, now.data))
+    if run.kind == "search":
+        edits = tuple(edit for edit in edits if edit.path in LIVE_SEARCH)
     if not edits:
         return ()
     answer = await app.push_screen_wait(
@@ -248,7 +265,8 @@ async def checkpoint(app: Workbench) -> None:
     app.say("Writes a checkpoint…")
 
 
-def _recipe_path(run: OpenRun) -> Path | None:
+def recipe_path(run: OpenRun) -> Path | None:
+    """The file that a run was started from; None where it is not known or gone."""
     found = launch_options(run.run_dir).get("recipe_path")
     return Path(found) if isinstance(found, str) and Path(found).is_file() else None
 
@@ -258,7 +276,7 @@ async def copy_to_recipe(app: Workbench) -> None:
     from tui.workbench.actions.file import open_recipe
 
     tab, run = _run(app)
-    path = _recipe_path(run)
+    path = recipe_path(run)
     if tab.context.document is None:
         raise UserError("the run's recipe is not known yet")
     if path is None:
@@ -282,7 +300,7 @@ async def open_recipe(app: Workbench) -> None:
     from tui.workbench.actions import file
 
     tab, run = _run(app)
-    path = _recipe_path(run)
+    path = recipe_path(run)
     if path is not None:
         await file.open_recipe(app, path)
     elif tab.context.document is not None:

@@ -54,6 +54,11 @@ async def regularization(app: Workbench) -> None:
     await show_room(app, "regularization")
 
 
+async def search(app: Workbench) -> None:
+    """What a search tries."""
+    await show_room(app, "search")
+
+
 def editor(app: Workbench) -> None:
     """Back to the text, to write, or to the chart."""
     if app.narrow:
@@ -131,7 +136,7 @@ def redraw(app: Workbench) -> None:
 def command_rows(app: Workbench) -> list[Row]:
     """Every action, with its keys; those that need another kind of tab say so."""
     tab = app.session.active
-    place = tab.kind if tab is not None else None
+    place = tab.place if tab is not None else None
     rows = layers.rows(app)
     rows += [Row(action.id, action.title, action.route) for action in ACTIONS if available(action, place)]
     rows += [
