@@ -30,7 +30,9 @@ class Draft:
     """source, missing, split ({} or {group}) and perhaps columns."""
     facts: Facts
     reasons: dict[str, str]
-    """Why each column in `data.columns` is left out."""
+    """Why each column in `data.columns` is what it is."""
+    own: tuple[str, ...] = ()
+    """Parts that have files of their own."""
 
     def text(self, name: str) -> str:
         """The recipe's YAML; `name` becomes the run's."""
@@ -57,8 +59,9 @@ class Draft:
         goal = f"{len(facts.target_names)} columns" if several else facts.target_names[0]
         loss = facts.baseline.get("val_loss")
         beat = f"a validation loss below {loss:.3f}, that of always guessing the average" if loss else "a falling loss"
+        what = "images" if self.data["source"].get("size") else "rows"
         return [
-            f"# {one_line(f'What: a first model that predicts {goal} from {self.label}, {self.n} rows.')}",
+            f"# {one_line(f'What: a first model that predicts {goal} from {self.label}, {self.n} {what}.')}",
             f"# Expect: {beat}.",
             "# Next: train it, look at train and validation loss together, then change one thing at a time.",
             "goodfit: 1",
@@ -85,20 +88,22 @@ class Draft:
             lines.append("  missing: median # empty cells take the training rows' median")
         elif data["missing"] == "drop":
             lines.append("  missing: drop # rows with empty cells are left out: the target has some")
-        lines.append(f"  split: {self._split()}")
+        if len(self.own) < 2:
+            lines.append(f"  split: {self._split()}")
         lines.append("  normalize: standard # from the training rows alone")
         lines.append(f"  batch_size: {batch_size(n)}")
         return lines
 
     def _split(self) -> str:
         facts = self.facts
-        own = self.data["split"].get("group")
-        if own is not None:
-            return f"{{validation: 0.15, test: 0.15, group: {write_flow(own)}, seed: 0}} # its rows stay together"
+        shares = "".join(f"{part}: 0.15, " for part in ("validation", "test") if part not in self.own)
+        group = self.data["split"].get("group")
+        if group is not None:
+            return f"{{{shares}group: {write_flow(group)}, seed: 0}} # its rows stay together"
         counts = [sum(part[index] for part in facts.class_counts.values()) for index in range(len(facts.classes))]
         if facts.task in ("binary", "classification") and min(counts) >= 3:
-            return "{validation: 0.15, test: 0.15, stratify: true, seed: 0}"
-        return "{validation: 0.15, test: 0.15, seed: 0}"
+            return f"{{{shares}stratify: true, seed: 0}}"
+        return f"{{{shares}seed: 0}}"
 
     def _epochs(self, n: int) -> tuple[int, int]:
         if len(self.facts.shape) > 1:

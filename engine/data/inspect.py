@@ -11,36 +11,40 @@ import argparse
 import contextlib
 import hashlib
 import json
-import os
 import sys
-import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
+from engine.data.cache import cache_folder as cache_folder
+from engine.data.cache import write_aside
 from engine.data.errors import DataError
 from engine.data.facts import Facts
+from engine.data.pixels.contents import mark_of
+from engine.data.pixels.folder import list_images, subfolders
+from engine.data.pixels.read import Progress
 from engine.data.rows import Rows
 from engine.data.source_files import source_files
 from engine.errors import UserError
 from engine.recipe.schema import Recipe
 
-VERSION = 2
+VERSION = 3
 """Part of every cache key: count it up when the facts of unchanged files change."""
 PREVIEW = 20
 MOST_SHOWN = 100
 """Columns of the preview at most."""
 
 
-def inspect(recipe: Recipe, base: Path) -> Facts:
-    """Facts about the recipe's data; relative paths start at `base`. Raises DataError."""
-    return look(recipe, base)[0]
+def inspect(recipe: Recipe, base: Path, tell: Progress | None = None) -> Facts:
+    """Facts about the recipe's data; relative paths start at `base`; `tell` hears how far it has come. Raises
+    DataError."""
+    return look(recipe, base, tell)[0]
 
 
-def look(recipe: Recipe, base: Path) -> tuple[Facts, list[dict[str, str]]]:
-    """Facts, and the first rows as text. Raises DataError.
+def look(recipe: Recipe, base: Path, tell: Progress | None = None) -> tuple[Facts, list[dict[str, str]]]:
+    """Facts, and the first rows as text (of a folder of images: some rows, of all classes). Raises DataError.
 
     Both come from the cache where the files' content and the keys of the recipe that matter are as they were.
     """
@@ -52,12 +56,12 @@ def look(recipe: Recipe, base: Path) -> tuple[Facts, list[dict[str, str]]]:
     from engine.data.gather import gather
     from engine.data.prepare import finish, silent
 
-    gathered = gather(recipe.data, recipe.task, base)
+    gathered = gather(recipe.data, recipe.task, base, tell or silent)
     facts = finish(recipe, gathered, silent).facts
     rows = preview(gathered.main)
     if held is not None:
         with contextlib.suppress(OSError):
-            _write(held, json.dumps({"facts": asdict(facts), "preview": rows}))
+            write_aside(held, json.dumps({"facts": asdict(facts), "preview": rows}).encode())
     return facts, rows
 
 
@@ -67,32 +71,51 @@ def facts_from(fields: dict[str, Any]) -> Facts:
 
 
 def preview(rows: Rows, count: int = PREVIEW) -> list[dict[str, str]]:
-    """The first rows, a mapping of column to text each; for images only the target."""
+    """The first rows, a mapping of column to text each; for arrays of images only the target."""
     import numpy as np
 
     first = np.arange(min(count, rows.n))
+    if rows.listed is not None:  # the first ones are all of the first class
+        first = np.unique(np.linspace(0, rows.n - 1, count).astype(np.int64))
     columns = {name: column.take(first).texts() for name, column in list(rows.columns.items())[:MOST_SHOWN]}
-    return [{name: cells[row] or "" for name, cells in columns.items()} for row in first.tolist()]
+    return [{name: cells[row] or "" for name, cells in columns.items()} for row in range(len(first))]
 
 
 def _cache_file(recipe: Recipe, base: Path) -> Path | None:
     """Where the facts of this data would be held; None where a file cannot be read."""
     digest = hashlib.sha256(f"{VERSION} {recipe.task} {_plain(recipe.data)} {_plain(recipe.loss)}".encode())
-    for path in source_files(recipe.data, base):
-        try:
-            with path.open("rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
-        except (OSError, ValueError):
-            return None
+    try:
+        for path in source_files(recipe.data, base):
+            if path.is_dir():
+                listed = list_images(path, "data.source.path")
+                for name in (*listed.names, *listed.others, *(folder.name for folder in subfolders(path, ""))):
+                    digest.update(f"{name} {mark_of(path / name)}\n".encode("utf-8", "surrogateescape"))
+                continue
+            with path.open("rb") as content:
+                digest.update(hashlib.file_digest(content, "sha256").digest())
+        for file in _named_images(recipe, base):
+            digest.update(f"{file} {mark_of(file)}\n".encode("utf-8", "surrogateescape"))
+    except (OSError, ValueError, DataError):
+        return None
     return cache_folder() / "facts" / f"{digest.hexdigest()[:32]}.json"
 
 
-def cache_folder() -> Path:
-    """`GOODFIT_CACHE`, else the system's folder for caches."""
-    from platformdirs import user_cache_path
+def _named_images(recipe: Recipe, base: Path) -> list[Path]:
+    """The files that columns of images name. Raises DataError where the tables cannot be read."""
+    columns = [name for name, kind in recipe.data.columns.items() if kind == "image"]
+    if not columns:
+        return []
+    from engine.data.sources import load
 
-    named = os.environ.get("GOODFIT_CACHE")
-    return Path(named).expanduser() if named else user_cache_path("goodfit", appauthor=False)
+    loaded = load(recipe.data, base)
+    return [
+        rows.root / text
+        for rows in (loaded.main, *loaded.parts.values())
+        for name in columns
+        if rows.root is not None and name in rows.columns
+        for text in rows.columns[name].texts()
+        if text is not None
+    ]
 
 
 def _plain(value: Any) -> Any:
@@ -104,14 +127,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {str(name): _plain(item) for name, item in value.items()}
     return value
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
-    Path(name).replace(path)
 
 
 def answer(recipe: str, data_root: Path | None, parts: list[Path]) -> dict[str, Any]:

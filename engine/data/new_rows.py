@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +13,16 @@ from engine.data import features, images, target
 from engine.data.column import Column
 from engine.data.errors import DataError, listing
 from engine.data.facts import Facts
-from engine.data.gather import arrange
+from engine.data.gather import arrange, silent, with_images
+from engine.data.pixels.folder import list_classes, list_images
+from engine.data.pixels.read import Size
 from engine.data.prepared import Scaling
 from engine.data.read_arrays import array_rows, read_npy, read_npz
 from engine.data.read_csv import read_csv
 from engine.data.read_parquet import read_parquet
 from engine.data.rows import Rows
 from engine.data.samples import Samples
-from engine.data.sources import read_bytes
+from engine.data.sources import CLASS, FILE, class_rows, read_bytes
 from engine.data.usable import usable
 
 Array = npt.NDArray[Any]
@@ -41,16 +43,21 @@ class NewRows:
     """Rows of the file."""
     sha256: str = ""
     """Of the file."""
+    files: list[str] | None = None
+    """Of a folder of images: the file of each row."""
 
 
 def transform(state: dict[str, Any], facts: Facts | None, file: Path, *, with_target: bool = False) -> NewRows:
-    """Read `file` (CSV, Parquet, NPZ or NPY) and take its rows through a run's fitted state (`Fitted.state`).
+    """Read `file` (CSV, Parquet, NPZ, NPY, or a folder of images) and take its rows through a run's fitted state
+    (`Fitted.state`).
 
     `with_target`: the file must hold the target too (`goodfit test`); else a target column is ignored, whatever it
     holds. Categories never seen in training are allowed, classes never seen are not. Raises DataError.
     """
     import hashlib
 
+    if state.get("image") is not None:
+        return _images(state, file, with_target)
     content, path = read_bytes(Path(), str(file), KEY)
     rows = _read(content, path, state)
     if state["pictures"] != (rows.x is not None):
@@ -71,6 +78,36 @@ def transform(state: dict[str, Any], facts: Facts | None, file: Path, *, with_ta
     valid = np.zeros(rows.n, dtype=bool)
     valid[found.rows] = True
     return NewRows(x, y, valid, rows.n, hashlib.sha256(content).hexdigest())
+
+
+def _images(state: dict[str, Any], file: Path, with_target: bool) -> NewRows:
+    """The images of a folder, or those that a table names; classes are the folder's subfolders."""
+    held, goals = state["image"], list(state["target"]["columns"]) if with_target else []
+    column, files = held["column"] or FILE, None
+    if file.is_dir():
+        listed = list_classes(file, KEY) if with_target else list_images(file, KEY)
+        table = class_rows(listed, file)
+        columns = {column: table.columns[FILE]} | dict.fromkeys(goals[:1], table.columns[CLASS])
+        rows = replace(table, columns=columns)
+        files = listed.names
+    else:
+        content, path = read_bytes(Path(), str(file), KEY)
+        if path.suffix.lower() in (".npz", ".npy"):
+            raise DataError(
+                f"{path.name} holds arrays, but the run takes image files", "give a folder, or a table", KEY
+            )
+        read = read_parquet if path.suffix.lower() in (".parquet", ".pq") else read_csv
+        rows = replace(_rows(read(content, path, KEY), path), root=path.parent)
+    where = f"{rows.label}: "
+    chosen = [(column, "image")]
+    found = usable(rows, chosen, goals, missing=state["missing"], is_bytes=False, path=KEY, where=where, nothing=True)
+    size = Size(held["height"], held["width"], held["channels"])
+    found, sha256 = with_images(found, rows, size, silent, KEY)
+    assert found.x is not None
+    y = target.encode(state["target"], found.targets, found.where, KEY) if with_target else None
+    valid = np.zeros(rows.n, dtype=bool)
+    valid[found.rows] = True
+    return NewRows(found.x, y, valid, rows.n, sha256, files)
 
 
 def _table(columns: list[Column], state: dict[str, Any]) -> Array:
@@ -137,13 +174,15 @@ class Table:
     rows: list[list[Any]]
 
 
-def predictions(state: dict[str, Any], outputs: Array, valid: npt.NDArray[np.bool_]) -> Table:
+def predictions(
+    state: dict[str, Any], outputs: Array, valid: npt.NDArray[np.bool_], files: list[str] | None = None
+) -> Table:
     """Predictions for every row of a file, in the target's own names and units.
 
     `outputs` (valid rows, width) are probabilities for classes and labels (binary: of the second class), the network's
     own numbers for a regression. Columns: `row` from 0, `prediction` and `p_<class>` for every class (both for
     binary); for several targets `prediction_<column>`, for labels `p_<column>` beside it. Cells of rows that are not
-    `valid` are None.
+    `valid` are None. `files`, where given, are the last column, `file`.
     """
     goal = state["target"]
     several = goal["kind"] in ("labels", "numbers") and len(goal["columns"]) > 1
@@ -169,4 +208,6 @@ def predictions(state: dict[str, Any], outputs: Array, valid: npt.NDArray[np.boo
     empty: list[Any] = [None] * len(header)
     found = iter(cells)
     rows = [[row, *(next(found) if ok else empty)] for row, ok in enumerate(valid.tolist())]
+    if files is not None:
+        return Table(["row", *header, FILE], [[*row, file] for row, file in zip(rows, files, strict=True)])
     return Table(["row", *header], rows)

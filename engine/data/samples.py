@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,20 @@ class Mapped:
     """
 
     def __init__(self, file: Path, stored: int, shape: tuple[int, ...], dtype: Any, index: Index) -> None:
-        """`stored` rows of `shape` and `dtype` lie in the file from its start; `index` (N,) says which these are."""
+        """`stored` rows of `shape` and `dtype` lie in the file from its start; `index` (N,) says which these are.
+
+        The file is opened here, and stays open: it may be deleted afterwards.
+        """
         self.file, self.stored, self.index = file, stored, index
         self.shape: tuple[int, ...] = (len(index), *shape)
         self.dtype: np.dtype[Any] = np.dtype(dtype)
-        self._rows: Array | None = None
+        self._rows: Array | None = self._open()
+
+    def _open(self) -> Array:
+        shape = (self.stored, *self.shape[1:])
+        if not self.stored:
+            return np.zeros(shape, self.dtype)
+        return np.asarray(np.memmap(self.file, self.dtype, "r", shape=shape))
 
     @property
     def ndim(self) -> int:
@@ -43,10 +53,8 @@ class Mapped:
 
     def __getitem__(self, key: Any) -> Array:
         """The chosen samples as an array in memory; `key` chooses among the samples alone."""
-        if self._rows is None:
-            shape = (self.stored, *self.shape[1:])
-            none = np.zeros(shape, self.dtype)
-            self._rows = np.asarray(np.memmap(self.file, self.dtype, "r", shape=shape)) if self.stored else none
+        if self._rows is None:  # it came from another process
+            self._rows = self._open()
         found: Array = self._rows[self.index[key]]
         return found
 
@@ -56,7 +64,11 @@ class Mapped:
 
     def pick(self, rows: Index) -> Mapped:
         """A choice of these samples, still on disk."""
-        return Mapped(self.file, self.stored, self.shape[1:], self.dtype, self.index[rows])
+        chosen = copy(self)
+        chosen.index = self.index[rows]
+        chosen.shape = (len(chosen.index), *self.shape[1:])
+        chosen._rows = self._rows
+        return chosen
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_rows": None}

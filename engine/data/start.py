@@ -15,10 +15,11 @@ from engine.data.draft import Draft
 from engine.data.errors import DataError, listing
 from engine.data.facts import Facts
 from engine.data.notes import looks_like_id
+from engine.data.pixels.folder import ENDS, list_classes, more_than_one_class, parts_of
 from engine.data.prepare import prepare
 from engine.data.read_arrays import array_rows, read_npy, read_npz
 from engine.data.rows import Rows
-from engine.data.sources import TABLES, read_bytes
+from engine.data.sources import CLASS, FILE, TABLES, class_rows, read_bytes
 from engine.parts.source import Source
 from engine.recipe.schema import Data, Model, Recipe, Split
 
@@ -49,12 +50,16 @@ class Found:
     """A file that a recipe could be about."""
 
     kind: str
-    """The source's type: CSV, Parquet, NPZ or NPY."""
+    """The source's type: CSV, Parquet, NPZ, NPY or ImageFolder."""
     rows: Rows
     x_name: str = "x"
     """Arrays: the name, or the file, of the features."""
     y_names: tuple[str, ...] = ()
     """Arrays: the names, or the files, that could be the target."""
+    image: str | None = None
+    """The column that holds the paths of images."""
+    own: tuple[str, ...] = ()
+    """Parts that have a folder of their own."""
 
 
 def columns(data_path: Path) -> list[dict[str, Any]]:
@@ -64,6 +69,8 @@ def columns(data_path: Path) -> list[dict[str, Any]]:
     NPZ or NPY file they are its arrays of targets. Raises DataError.
     """
     found = _open(data_path)
+    if found.kind == "ImageFolder":
+        return [_about(CLASS, found.rows.columns[CLASS])]
     if found.kind in ("NPZ", "NPY"):
         names = found.y_names
         held = {name: next(iter(found.rows.columns.values())) for name in names[:1]} if found.rows.columns else {}
@@ -95,10 +102,13 @@ def guess(table: dict[str, Column]) -> str:
 
 
 def _open(data_path: Path) -> Found:
+    if data_path.is_dir():
+        return _open_folder(data_path)
     kind = SOURCES.get(data_path.suffix.lower())
-    if kind is None and not data_path.is_dir():
+    if kind is None:
         ends = ", ".join(SOURCES)
-        raise DataError(f"{data_path.name} is no data that goodfit reads", f"it reads files that end in {ends}", "data")
+        hint = f"it reads files that end in {ends}, and folders of images with a subfolder a class"
+        raise DataError(f"{data_path.name} is no data that goodfit reads", hint, "data")
     content, path = read_bytes(Path(), str(data_path), "data.source.path")
     assert kind is not None
     if kind in TABLES:
@@ -107,8 +117,32 @@ def _open(data_path: Path) -> Found:
             raise DataError(
                 f"{path.name} has a single column", "a model needs something to predict from", "data.source.path"
             )
-        return Found(kind, Rows(path.name, len(next(iter(table.values()))), table))
+        rows = Rows(path.name, len(next(iter(table.values()))), table, root=path.parent)
+        return Found(kind, rows, image=_image_column(rows))
     return _open_npz(content, path) if kind == "NPZ" else _open_npy(content, path)
+
+
+def _open_folder(root: Path) -> Found:
+    key = "data.source.path"
+    folders = parts_of(root, key)
+    train = folders.get("train", root)
+    listed = list_classes(train, key)
+    more_than_one_class(listed, train, key)
+    own = tuple(part for part in folders if part != "train")
+    rows = class_rows(listed, train)
+    return Found("ImageFolder", Rows(root.name, rows.n, rows.columns, None, [], [CLASS], train, listed), FILE, own=own)
+
+
+def _image_column(rows: Rows) -> str | None:
+    """The first column whose texts end as the names of images do, if the first of these is there."""
+    assert rows.root is not None
+    first = np.arange(min(1000, rows.n))
+    for name, column in rows.columns.items():
+        texts = [text for text in column.take(first).texts() if text] if column.number is None else []
+        named = [text for text in texts if Path(text).suffix.lower() in ENDS]
+        if texts and len(named) >= 0.9 * len(texts) and (rows.root / named[0]).is_file():
+            return name
+    return None
 
 
 def _open_npz(content: bytes, path: Path) -> Found:
@@ -161,9 +195,12 @@ def first_recipe(
     folder = folder or data_path.parent
     source = _source(found, path_from(folder, data_path), target)
     data = {"source": source, "missing": "error", "split": {}}
+    reasons: dict[str, str] = {}
+    if found.image is not None and found.kind in TABLES:
+        data["columns"], reasons = {found.image: "image"}, {found.image: "paths of images, from this table's folder"}
     data["missing"] = _missing(found, source)
-    facts, reasons = _facts(data, folder.absolute())
-    return Draft(found.rows.label, found.rows.n, data, facts, reasons).text(name or data_path.stem)
+    facts = _facts(data, folder.absolute(), reasons)
+    return Draft(found.rows.label, found.rows.n, data, facts, reasons, found.own).text(name or data_path.stem)
 
 
 def path_from(folder: Path, file: Path) -> str:
@@ -183,7 +220,15 @@ def _source(found: Found, path: str, target: str | list[str] | None) -> dict[str
                 raise DataError(
                     f"there is no column '{name}'", nearest(name, list(found.rows.columns)), "data.source.target"
                 )
-        return {"type": found.kind, "path": path, "target": wanted}
+        table = {"type": found.kind, "path": path, "target": wanted}
+        if found.image is not None and found.image not in wanted:
+            table |= {"features": [found.image], **_size(found, found.image)}
+        return table
+    if found.kind == "ImageFolder":
+        if target not in (None, CLASS, [CLASS]):
+            hint = "a folder of images says the class alone; a CSV file with a column of paths can say more"
+            raise DataError(f"there is no column {target!r}", hint, "data.source.target")
+        return {"type": found.kind, "path": path, **_size(found, FILE)}
     chosen = target or found.y_names[0]
     if not isinstance(chosen, str) or chosen not in found.y_names:
         hint = f"the arrays are: {listing(list(found.y_names))}"
@@ -193,6 +238,16 @@ def _source(found: Found, path: str, target: str | list[str] | None) -> dict[str
     return {"type": "NPY", "features": path, "target": str(Path(path).parent / chosen)}
 
 
+def _size(found: Found, column: str) -> dict[str, Any]:
+    """`size` and `channels` that suit the images."""
+    from engine.data.pixels.first_size import first_size
+
+    assert found.rows.root is not None
+    texts = [found.rows.root / text for text in found.rows.columns[column].texts() if text]
+    size, channels = first_size(texts)
+    return {"size": size, "channels": channels}
+
+
 def _missing(found: Found, source: dict[str, Any]) -> str:
     """`drop` where the target has holes (no policy fills those), `median` where features have, else `error`."""
     wanted = source["target"] if found.kind in TABLES else found.rows.targets
@@ -200,6 +255,8 @@ def _missing(found: Found, source: dict[str, Any]) -> str:
     table = found.rows.columns
     if any(table[name].missing().any() for name in wanted if name in table):
         return "drop"
+    if found.image is not None:
+        return "drop" if table[found.image].missing().any() else "error"
     if found.rows.x is not None:
         x = found.rows.x
         return "error" if x.dtype.kind != "f" or np.isfinite(x).all() else "drop" if x.ndim > 2 else "median"
@@ -207,10 +264,9 @@ def _missing(found: Found, source: dict[str, Any]) -> str:
     return "median" if any(column.missing().any() for column in used) else "error"
 
 
-def _facts(data: dict[str, Any], folder: Path) -> tuple[Facts, dict[str, str]]:
-    """Facts of the data section so far, and the reason for each column left out: ids and the like are taken out, and
-    groups kept together, in `data`."""
-    reasons: dict[str, str] = {}
+def _facts(data: dict[str, Any], folder: Path, reasons: dict[str, str]) -> Facts:
+    """Facts of the data section so far: ids and the like are taken out, and groups kept together, in `data`; `reasons`
+    take up why."""
     for _ in range(3):
         facts = prepare(_recipe(data), folder).facts
         changed = False
@@ -226,7 +282,7 @@ def _facts(data: dict[str, Any], folder: Path) -> tuple[Facts, dict[str, str]]:
                 changed = True
         if not changed:
             break
-    return facts, reasons
+    return facts
 
 
 def _recipe(data: dict[str, Any]) -> Recipe:

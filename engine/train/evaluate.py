@@ -105,7 +105,7 @@ def predict(run_dir: Path, file: Path, out: Path) -> int:
     executor, _, prepared = restore(run_dir, saved)
     _, outputs = _run(executor, rows.x, None)
     values = probabilities(torch.from_numpy(outputs).double(), prepared.facts.task).numpy()
-    table = new_rows.predictions(saved.fitted, values, rows.valid)
+    table = new_rows.predictions(saved.fitted, values, rows.valid, rows.files)
     try:
         with out.open("w", encoding="utf-8", newline="") as stream:
             writer = csv.writer(stream, lineterminator="\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import re
@@ -144,6 +145,7 @@ def kill_user_processes() -> bool | None:
 
 def disk(runs: Path | None) -> Iterator[Fact]:
     """Room for runs and checkpoints, and what the cache takes."""
+    from engine.data.cache import cache_folder
     from engine.runs.directory import runs_root
 
     root = runs_root(runs)
@@ -158,17 +160,20 @@ def disk(runs: Path | None) -> Iterator[Fact]:
         "disk space", size(free), enough, "" if enough else "a run's checkpoints may take 1 GB (train.checkpoints)"
     )
     cache = cache_folder()
-    used = sum(file.stat().st_size for file in cache.rglob("*") if file.is_file()) if cache.is_dir() else 0
-    yield Fact("cache", f"{cache}, {size(used)}")
+    images, used = bytes_in(cache / "images"), bytes_in(cache)
+    decoded = f", {size(images)} of it decoded images" if images else ""
+    full = used > 10 << 30
+    yield Fact("cache", f"{cache}, {size(used)}{decoded}", True, f"rm -r {cache} frees it; runs go on" if full else "")
 
 
-def cache_folder() -> Path:
-    """Where facts about data are kept."""
-    if os.environ.get("GOODFIT_CACHE"):
-        return Path(os.environ["GOODFIT_CACHE"])
-    from platformdirs import user_cache_path
-
-    return user_cache_path("goodfit")
+def bytes_in(folder: Path) -> int:
+    """What the files in a folder take; files may come and go meanwhile."""
+    found = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):
+                found += Path(place, name).stat().st_size
+    return found
 
 
 def size(amount: float) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -88,7 +88,7 @@ def examine_document(path: Path, document: Document, base: Path) -> Examined:
     facts: Facts | None = None
     if checked.to_read is not None:
         try:
-            facts = inspect(checked.to_read, base)
+            facts = inspect(checked.to_read, base, decoding())
         except DataError as error:
             checked = check(document, data_problems=[error])
         except UserError as error:
@@ -96,3 +96,20 @@ def examine_document(path: Path, document: Document, base: Path) -> Examined:
         else:
             checked = check(document, facts)
     return Examined(str(path), path, document, base, checked, facts)
+
+
+def decoding() -> Callable[[str, int, int | None], None]:
+    """Says now and then how far the decoding of images has come, where that takes a while."""
+    from time import monotonic
+
+    from tui.commands.output import narrate
+
+    told = monotonic()
+
+    def tell(stage: str, done: int, total: int | None) -> None:
+        nonlocal told
+        if stage == "decoding" and monotonic() - told > 2:
+            told = monotonic()
+            narrate(f"decoding images: {done} of {total}")
+
+    return tell
