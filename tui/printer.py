@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from engine.runs.journal import number
 from tui.clean import clean
 from tui.commands.output import colourful, emit_record, narrate, paint, unicode, write
+from tui.device_use import long
 
 if TYPE_CHECKING:
     from tui.trials_printer import TrialLines
@@ -69,6 +70,7 @@ class TextPrinter:
         self._clock = clock
         self._drawn = -math.inf
         self._shown = False
+        self._told_use = False
         self.search: TrialLines | None = None
         """Where the run is a search: who speaks of its trials."""
 
@@ -185,6 +187,11 @@ class TextPrinter:
             f"loss {show_number(record.get('loss_at_init'))} at the start, "
             f"{show_number(record.get('loss_baseline'))} when always guessing the average"
         )
+
+    def _device_use(self, record: Json) -> None:
+        if not self._told_use:  # once is enough for a log
+            self._told_use = True
+            self.note(long(record))
 
     def _steps(self, record: Json) -> None:
         self.step = int(record.get("first", 1)) + int(record.get("count", 1)) - 1
