@@ -10,7 +10,7 @@ from typing import cast
 from engine.data.facts import Facts
 from engine.errors import UserError
 from engine.parts.stack import Row, trace
-from engine.recipe.checks import data, model, schedule, search, training
+from engine.recipe.checks import augmentation, data, model, schedule, search, training
 from engine.recipe.checks.subject import Subject
 from engine.recipe.document import Document
 from engine.recipe.problem import Problem
@@ -53,6 +53,7 @@ def check(document: Document, facts: Facts | None = None, data_problems: Iterabl
     # Values of a search are tried in the whole recipe, so it must be sound.
     for examine in (
         *data.CHECKS,
+        *augmentation.CHECKS,
         *model.CHECKS,
         *training.CHECKS,
         *schedule.CHECKS,

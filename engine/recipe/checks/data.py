@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from engine.parts.source import Builtin
 from engine.recipe.checks.subject import Subject
 from engine.recipe.edits import Edit, Transaction, edit_from_json
 from engine.recipe.schema import PartFile
@@ -78,20 +77,6 @@ def normalization(subject: Subject) -> None:
             subject.error(f"data.normalize.std.{index}", f"a standard deviation is above 0, not {value:g}")
 
 
-def augmentation_fits(subject: Subject) -> None:
-    """Augmentations of images need images; mirrored digits are other digits."""
-    shape = subject.shape
-    source = subject.recipe.data.source
-    for index, augmentation in enumerate(subject.recipe.data.augment):
-        path = f"data.augment.{index}"
-        name = augmentation.type_name()
-        if shape is not None and augmentation.images_only and len(shape) != 3:
-            message = f"{name} works on images, but a sample is {' x '.join(map(str, shape))} numbers"
-            subject.error(path, message, "remove it, or view rows as images with data.reshape", subject.unset(path))
-        elif name == "RandomHorizontalFlip" and isinstance(source, Builtin) and source.name == "digits":
-            subject.warn(path, "a mirrored digit is no digit, or another one", "remove it", subject.unset(path))
-
-
 def batches(subject: Subject) -> None:
     """Batches against the number of training rows."""
     data, rows = subject.recipe.data, subject.train_rows
@@ -156,7 +141,6 @@ CHECKS: tuple[Callable[[Subject], None], ...] = (
     stratify_fits,
     part_files,
     normalization,
-    augmentation_fits,
     batches,
     without_effect,
     what_data_says,

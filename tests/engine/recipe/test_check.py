@@ -313,6 +313,72 @@ def test_the_digits_are_not_mirrored() -> None:
     assert [p.path for p in found] == ["data.augment.0"]
 
 
+AUGMENT = "data.augment"
+COLOUR = {"shape": (3, 8, 8)}
+AUGMENTED: list[tuple[str, Any, dict[str, Any], str, str]] = [
+    # severity, augmentations, facts, path, words of the message
+    (E, ["RandomErasing"], {}, f"{AUGMENT}.0", "works on images"),
+    (E, [{"type": "RandomCrop", "size": 7, "padding": 2}], COLOUR, f"{AUGMENT}.0", "validation has them of 8 x 8"),
+    (E, [{"type": "RandomResizedCrop", "size": [8, 9]}], COLOUR, f"{AUGMENT}.0", "images of 8 x 9"),
+    (E, [{"type": "RandomCrop", "padding": 8, "padding_mode": "reflect"}], COLOUR, f"{AUGMENT}.0", "no 8 pixels"),
+    (E, [{"type": "Normalize", "mean": [0.1, 0.2], "std": [1.0, 1.0]}], COLOUR, f"{AUGMENT}.0", "3 channels"),
+    (E, ["Mixup", "GaussianNoise", "Mixup"], {}, f"{AUGMENT}.2", "mixed only once"),
+    (W, ["RandomCrop"], COLOUR, f"{AUGMENT}.0", "changes nothing"),
+    (W, ["ColorJitter"], COLOUR, f"{AUGMENT}.0", "changes nothing"),
+    (W, [{"type": "ColorJitter", "hue": 0.1}], IMAGES, f"{AUGMENT}.0", "changes nothing"),
+    (W, [{"type": "RandomHorizontalFlip", "p": 0.0}], COLOUR, f"{AUGMENT}.0", "changes nothing"),
+    (W, [{"type": "GaussianNoise", "std": 0.0}], {}, f"{AUGMENT}.0", "changes nothing"),
+    (W, [{"type": "ColorJitter", "brightness": 0.1, "saturation": 0.1}], IMAGES, f"{AUGMENT}.0.saturation", "three"),
+    (W, [{"type": "GaussianNoise", "clip": True}], {}, f"{AUGMENT}.0.clip", "standardised"),
+    (W, [{"type": "Normalize", "mean": [0.1], "std": [0.5]}], COLOUR, f"{AUGMENT}.0", "scaled twice"),
+]
+
+
+@pytest.mark.parametrize(("severity", "parts", "facts", "path", "words"), AUGMENTED)
+def test_augmentations(severity: str, parts: Any, facts: dict[str, Any], path: str, words: str) -> None:
+    network = {"model.layers": ["Flatten", *([LINEAR, "ReLU", LAST])]} if facts else {}
+    changes = {AUGMENT: parts, **network}
+    if severity == E:
+        changes["data.normalize"] = "none"
+    (problem,) = look(changes, facts).problems
+    assert (problem.severity, problem.path) == (severity, path)
+    assert words in problem.message and problem.hint and problem.line > 0
+
+
+def test_sound_augmentations_have_no_problems() -> None:
+    parts = [
+        *("RandomRotation", "RandomHorizontalFlip", "RandomVerticalFlip", "RandomResizedCrop", "RandomErasing"),
+        {"type": "RandomCrop", "padding": 1, "size": 8},
+        {"type": "ColorJitter", "brightness": 0.1, "hue": 0.1},
+        *("GaussianNoise", "Mixup"),
+        {"type": "Normalize", "mean": [0.1], "std": [0.5]},
+    ]
+    changes = {AUGMENT: parts, "data.normalize": "none", "model.layers": ["Flatten", LINEAR, "ReLU", LAST]}
+    assert look(changes, COLOUR).problems == []
+    assert look({AUGMENT: ["Mixup"], "data.batch_size": 1}, {}).warnings[0].message.startswith("Mixup mixes")
+
+
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        ({"type": "RandomResizedCrop", "scale": [0.5]}, "scale is two numbers"),
+        ({"type": "RandomResizedCrop", "scale": [0.5, 1.5]}, "at most 1"),
+        ({"type": "RandomErasing", "ratio": [2.0, 1.0]}, "the smaller first"),
+        ({"type": "RandomCrop", "padding": [1, 2, 3]}, "one number, two or four"),
+        ({"type": "RandomCrop", "size": [1, 2, 3]}, "height, width"),
+        ({"type": "Normalize", "mean": [0.1], "std": [0.0]}, "above 0"),
+        ({"type": "Normalize", "mean": [0.1, 0.2], "std": [1.0]}, "2 means but 1"),
+        ({"type": "ColorJitter", "hue": 0.6}, "0.5"),
+        ({"type": "Mixup", "alpha": 0.0}, "0"),
+        ({"type": "RandomRotation", "interpolation": "cubic"}, "nearest"),
+    ],
+)
+def test_settings_of_augmentations(part: dict[str, Any], words: str) -> None:
+    (problem,) = look({AUGMENT: [part]}).errors
+    assert problem.path.startswith(f"{AUGMENT}.0")
+    assert words in f"{problem.message} {problem.hint}"
+
+
 def test_checking_does_not_load_torch() -> None:
     code = "import sys, engine.recipe.check, engine.recipe.json_schema; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
