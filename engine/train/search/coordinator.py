@@ -94,6 +94,7 @@ class Search(Duty):
                     break
                 self._train(batch, family)
             self._catch_up()
+            self.persist(self._parts()[0].sync)
         if self.desk.wishes.stop is not None:
             return self._finished(self.desk.wishes.stop)
         self._weigh(at_the_end=True)
@@ -363,19 +364,21 @@ class Search(Duty):
     def _tell(self, row: Json, *, broke: bool = False) -> None:
         study, _ = self._parts()
         self.persist(lambda: study.tell(row, broke=broke))
-        self.persist(study.sync)
-        self._catch_up()
+        self._journal_trial(row)
 
     def _catch_up(self) -> None:
         """Journal every trial that is over, by whichever process, and that the journal does not have yet."""
-        from engine.train.search.child import record_of
-
         study, _ = self._parts()
         for row in study.rows():
-            if row["number"] not in self._told_rows:
-                self._told_rows[row["number"]] = row
-                self.write(record_of(row))
-        self._weigh()
+            self._journal_trial(row)
+
+    def _journal_trial(self, row: Json) -> None:
+        from engine.train.search.child import record_of
+
+        if row["number"] not in self._told_rows:
+            self._told_rows[row["number"]] = row
+            self.write(record_of(row))
+            self._weigh()
 
     def _weigh(self, *, at_the_end: bool = False) -> None:
         """Journal how much each setting matters, now and then and at the end."""

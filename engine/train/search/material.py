@@ -13,6 +13,7 @@ from engine.errors import UserError
 from engine.recipe.check import check
 from engine.recipe.document import Document
 from engine.recipe.edits import Edit, Transaction
+from engine.recipe.paths import split
 from engine.recipe.resolve import resolve, to_data
 from engine.recipe.schema import Recipe
 from engine.recipe.splice import apply_edits
@@ -67,13 +68,11 @@ class Material:
         edits = edits_of(self._data, asked.params)
         text = apply_edits(self.text, edits)
         document = Document.from_text(text)
-        checked = check(document)
+        prepared = self.prepared if not any(map(_changes_data, asked.params)) else self._prepare(_recipe(document))
+        checked = check(document, prepared.facts)
         for problem in checked.errors:
             raise UserError(problem.message, problem.hint)
         assert checked.recipe is not None
-        prepared = self._prepare(checked.recipe)
-        for problem in check(document, prepared.facts).errors:
-            raise UserError(problem.message, problem.hint)
         if monitor(checked.recipe) != monitor(self.recipe):
             raise UserError(f"the trial would be judged by {monitor(checked.recipe)}, not {monitor(self.recipe)}")
         recipe = resolve(checked.recipe, prepared.facts)
@@ -87,3 +86,18 @@ class Material:
         for old in list(self._prepared)[:-KEPT]:
             del self._prepared[old]
         return found
+
+
+def _changes_data(path: str) -> bool:
+    """Whether a setting may change the prepared arrays."""
+    parts = split(path)
+    return parts[0] == "loss" or (parts[0] == "data" and (len(parts) < 2 or parts[1] not in BATCHING))
+
+
+def _recipe(document: Document) -> Recipe:
+    """The document's recipe. Raises UserError with the first of its errors."""
+    checked = check(document)
+    for problem in checked.errors:
+        raise UserError(problem.message, problem.hint)
+    assert checked.recipe is not None
+    return checked.recipe
