@@ -125,11 +125,17 @@ def _recorded_plan(records: list[Json], run_dir: Path) -> plan.Choice:
     for record in records:
         if record["type"] == "replanned":
             raise NotComparable(f"the run changed its plan on the way: {record['reason']}")
+    options = launch_options(run_dir)
+    if options.get("kind") == "search":
+        raise NotComparable("a search is not trained itself; its trials are: verify one of them")
+    if options.get("stack", 1) > 1:
+        others = options["stack"] - 1
+        raise NotComparable(f"it was trained together with {others} other trials of a search, which rounds differently")
     choice = plan.recorded(plans[0])
     if different := plan.differences(choice):
         raise NotComparable("; ".join(different))
     started = next(r for r in records if r["type"] == "started")
-    parts = launch_options(run_dir).get("parts") or []
+    parts = options.get("parts") or []
     if started["versions"].get("parts", {}) != origin.parts_versions(parts):
         raise NotComparable("own parts that the recipe can name have changed since")
     return choice

@@ -50,12 +50,12 @@ class Family:
 class Child:
     """A trial's run while it trains."""
 
-    def __init__(self, family: Family, trial: Trial, noted: Callable[[int, str], None]) -> None:
+    def __init__(self, family: Family, trial: Trial, noted: Callable[[int, str], None], stack: int = 1) -> None:
         """Make the folder, or take up the one that an earlier life began; `noted` hears its name before it is used.
 
-        Raises StorageError.
+        `stack` is how many trials train together. Raises StorageError.
         """
-        self.trial, self._family = trial, family
+        self.trial, self._family, self._stack = trial, family, stack
         self.position = Position()
         self.began = time.monotonic()
         root = family.run_dir.parent
@@ -153,7 +153,7 @@ class Child:
         parent = {"run": self._family.run_dir.name, "how": "child", "step": None}
         kept = {k: self._family.options[k] for k in ("recipe_path",) if k in self._family.options}
         owner = {"owner_pid": None, "owner_token": None}
-        own = {"trial": self.trial.number, "test": False, "edits": [], "from": None, "parent": parent}
+        own = {"trial": self.trial.number, "test": False, "edits": [], "from": None, "parent": parent, "stack": self._stack}
         return {**shared, **kept, **owner, **own}
 
     def _announce(self) -> None:

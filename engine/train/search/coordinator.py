@@ -270,7 +270,7 @@ class Search(Duty):
             if self.heed() is not None or self.time_is_up():
                 return  # what has been picked is taken up by the next life, or never
             if len(group) > 1:
-                self._training = [Child(family, trial, self._begun) for trial in group]
+                self._training = [Child(family, trial, self._begun, len(group)) for trial in group]
                 together.train_together(self._training, self)
             else:
                 self._training = [Child(family, group[0], self._begun)]
