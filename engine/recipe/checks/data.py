@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from engine.parts.source import ImageFolder
 from engine.recipe.checks.subject import Subject
 from engine.recipe.edits import Edit, Transaction, edit_from_json
+from engine.recipe.paths import child
 from engine.recipe.schema import PartFile
 
 SHARED = 0.01
@@ -77,6 +79,32 @@ def normalization(subject: Subject) -> None:
             subject.error(f"data.normalize.std.{index}", f"a standard deviation is above 0, not {value:g}")
 
 
+def images_have_a_size(subject: Subject) -> None:
+    """Image files are brought to one size; what says so without any image says nothing."""
+    data = subject.recipe.data
+    size, channels = getattr(data.source, "size", None), getattr(data.source, "channels", None)
+    columns = [name for name, kind in data.columns.items() if kind == "image"]
+    is_folder = isinstance(data.source, ImageFolder)
+    if isinstance(size, list) and len(size) != 2:
+        hint = "one number for a square, or [height, width]"
+        subject.error("data.source.size", f"size has {len(size)} length{'s' if len(size) != 1 else ''}", hint)
+    for key, value, usual in (("size", size, 64), ("channels", channels, 3)):
+        path = f"data.source.{key}"
+        if columns and not is_folder and value is None and key in type(data.source).model_fields:
+            message = f"column '{columns[0]}' holds images: the source needs their {key}"
+            hint = "all images are brought to one size" if key == "size" else "1 for grey, 3 for colour"
+            subject.error(path, message, hint, subject.set(path, usual))
+        elif value is not None and not columns and not is_folder:
+            message = f"{key} is for images, and no column holds any"
+            subject.warn(path, message, "name their column: data.columns: {COLUMN: image}", subject.unset(path))
+    if columns and "size" not in type(data.source).model_fields:
+        message = f"{data.source.type_name()} has no columns of image files"
+        subject.error(child("data.columns", columns[0]), message, "use a CSV or Parquet file, or an ImageFolder")
+    if (columns or is_folder) and data.reshape is not None:
+        message = "image files get their shape by data.source.size"
+        subject.error("data.reshape", message, "remove it", subject.unset("data.reshape"))
+
+
 def batches(subject: Subject) -> None:
     """Batches against the number of training rows."""
     data, rows = subject.recipe.data, subject.train_rows
@@ -141,6 +169,7 @@ CHECKS: tuple[Callable[[Subject], None], ...] = (
     stratify_fits,
     part_files,
     normalization,
+    images_have_a_size,
     batches,
     without_effect,
     what_data_says,
