@@ -298,7 +298,8 @@ class Normalize(Augmentation):
     """Takes a mean from every channel and divides it by a standard deviation: (x - mean) / std. Nothing is random.
 
     So that they fit the same network, it does so to validation, test and new rows as well. `data.normalize` comes
-    after it, and usually does without it. Shapes: (C, H, W), kept; mean and std: one number, or one a channel.
+    after it, and is usually `none` then, which brings images of numbers above 1 back to their own scale.
+    Shapes: (C, H, W), kept; mean and std: one number, or one a channel.
     """
 
     steady: ClassVar[bool] = True

@@ -30,6 +30,7 @@ OTHER_NAMES = {
     "wd": "weight_decay",
     "rate": "p",
     "prob": "p",
+    "sigma": "std",
     "criterion": "loss",
     "objective": "loss",
     "lr_scheduler": "scheduler",

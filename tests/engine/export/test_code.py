@@ -153,6 +153,30 @@ def test_images_with_everything() -> None:
     agrees(text.replace("iris", "digits"), count=8)
 
 
+WHOLE_LIST = """[RandomRotation, RandomHorizontalFlip, {type: RandomVerticalFlip, p: 0.2},
+    {type: RandomResizedCrop, scale: [0.5, 1.0]}, {type: RandomCrop, padding: [1, 2], padding_mode: reflect},
+    {type: ColorJitter, brightness: 0.3, contrast: 0.2}, RandomErasing, {type: Normalize, mean: [0.1], std: [0.8]},
+    GaussianNoise, Mixup]"""
+
+
+@pytest.mark.parametrize("layers", ["[Flatten, {type: Linear, out_features: outputs}]", None])
+def test_the_whole_list_of_augmentations(layers: str | None) -> None:
+    convolution = "[{type: Conv2d, out_channels: 4}, ReLU, Flatten, {type: Linear, out_features: outputs}]"
+    data = f"reshape: [1, 8, 8]\n  normalize: none\n  augment: {WHOLE_LIST}"
+    loss = "loss: {type: CrossEntropyLoss, weight: balanced}\noptimizer: Adam\ntrain: {epochs: 2}"
+    text = recipe(data=data, layers=layers or convolution, rest=loss).replace("iris", "digits")
+    agrees(text, count=12)
+    code = written(text, Path())[0]
+    defined = [line.split("(")[0] for line in code.splitlines() if line.startswith("def ")]
+    assert len(defined) == len(set(defined))
+    shown = output_of(written(text + "metrics: [Accuracy]\n", Path())[0])
+    assert shown.count("epoch ") == 2 and "val_accuracy" in shown
+
+
+def test_rows_are_mixed_too() -> None:
+    agrees(recipe(data="augment: [GaussianNoise, {type: Mixup, alpha: 0.3}]"))
+
+
 def test_a_part_without_a_writer_is_said_plainly() -> None:
     from engine.export.network import write_layer
     from engine.export.script import Script
