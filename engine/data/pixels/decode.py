@@ -26,6 +26,8 @@ def decoded(content: bytes, height: int, width: int, channels: int) -> Array:
     image: Any = Image.open(io.BytesIO(content))
     if image.width * image.height > MOST_PIXELS:
         raise ValueError(f"it has {image.width} x {image.height} pixels: more than {MOST_PIXELS // 1_000_000} million")
+    if image.format == "TIFF":
+        image.load()  # which turns it upright
     turn = orientation(image)
     size = (height, width) if turn in (5, 6, 7, 8) else (width, height)
     mode = "L" if channels == 1 else "RGB"

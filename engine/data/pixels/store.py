@@ -119,8 +119,8 @@ class Store:
 
     def _marks(self) -> list[list[int]]:
         """Size and time of the last change of both files."""
-        stats = [path.stat() for path in (self._pixels, self._index)]
-        return [[stat.st_size, stat.st_mtime_ns] for stat in stats]
+        there = [path.stat() if path.exists() else None for path in (self._pixels, self._index)]
+        return [[stat.st_size, stat.st_mtime_ns] if stat else [0, 0] for stat in there]
 
 
 def _keys(records: npt.NDArray[Any]) -> list[bytes]:
