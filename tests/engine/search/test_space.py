@@ -53,7 +53,8 @@ def test_a_choice_that_is_gone_is_named() -> None:
 
 
 def test_a_space_that_is_none_says_so() -> None:
-    for entry in (3, {}, {"uniform": [1]}, {"choice": []}, {"nonsense": [1, 2]}):
+    entries: list[Any] = [3, {}, {"uniform": [1]}, {"choice": []}, {"nonsense": [1, 2]}]
+    for entry in entries:
         with pytest.raises(UserError, match="no range for optimizer"):
             read_space({"optimizer.lr": entry})
 
@@ -93,7 +94,7 @@ def test_importance_adds_to_one_and_finds_what_matters(seed: int, count: int) ->
     assert sum(found.values()) == pytest.approx(1) and min(found.values()) >= 0
     assert found["b"] == max(found.values())
     found = importance(SPACE, params, [float(row["c"] == "x") + 1e-3 * row["b"] for row in params])
-    if len({row["c"] for row in params}) > 1:
+    if 8 <= [row["c"] for row in params].count("x") <= count - 8:
         assert found is not None and found["c"] == max(found.values())
 
 

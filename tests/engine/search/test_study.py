@@ -39,7 +39,8 @@ def row(number: int, value: float | None, state: str = "completed") -> dict[str,
 
 def work(folder: Path, settings: Settings = SETTINGS, worker: str = "me", die: tuple[int, int] = (-1, -1)) -> list[Any]:
     """Pick and tell until all is done; what was told. The process dies once as it picks, once as it tells."""
-    study, told = Study(folder, settings, worker), []
+    study = Study(folder, settings, worker)
+    told: list[Any] = []
     picking, telling = die
     while True:
         batch = study.taken()
