@@ -269,7 +269,7 @@ def test_refuses_a_table(
 
 
 def test_all_wrong_columns_are_named_at_once(csv_of: CsvOf, build: Build, tmp_path: Path) -> None:
-    source = csv_of({"a": X, "y": KINDS}, target="yy", features=["b", "a"])
+    source = csv_of({"a": X, "y": KINDS}, target="yy", features=["b", "a"], size=8, channels=3)
     data = {"columns": {"c": "ignore", "a": "image"}, "split": {"group": "g"}}
     with pytest.raises(DataError) as error:
         prepare(build(source, **data), tmp_path)
