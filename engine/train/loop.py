@@ -157,7 +157,8 @@ class Loop:
             yield from self.save()
 
     def _run(self, rates: list[Rate]) -> Ran:
-        """The chunk; where memory runs out, everything is as it was before it. Raises OutOfMemory."""
+        """The chunk; where memory runs out, everything is as it was before it, and the executor may make room and try
+        again. Raises OutOfMemory."""
         try:
             return self._executor.run(self.position.epoch, self.position.index, rates)
         except (MemoryError, RuntimeError) as error:
@@ -166,6 +167,9 @@ class Loop:
             message = str(error).splitlines()[0] if str(error) else "no memory left"
         # outside the handler: the exception holds the frames, and they hold the tensors
         self._executor.rewind()
+        if given := self._executor.make_room():
+            self._say(f"{message}; {given}")
+            return self._run(rates)
         raise OutOfMemory(message)
 
     def _step_by_step(self, rates: list[Rate]) -> tuple[Ran, NonFinite | None]:

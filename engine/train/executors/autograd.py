@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from engine.train.executors.lean import spare_compiler, update_of
 from engine.train.executors.mark import Mark
 from engine.train.executors.quick_order import in_quick_order
 from engine.train.feed.feed import Batch, Feed
+from engine.train.feed.mapped import MappedFeed
 from engine.train.feed.resident import resident
 from engine.train.generator import generator_state, set_generator_state
 
@@ -55,6 +57,16 @@ class AutogradExecutor:
         self._make_update = update_of(self.optimizer)
         self._augment = build_augmentation(recipe, device)
         self._device, self._precision, self._feed = device, precision, feed
+        data = recipe.data
+        self._feed_in_little_room = partial(
+            MappedFeed,
+            prepared.train,
+            seed=recipe.seed,
+            batch_size=data.batch_size,
+            shuffle=data.shuffle,
+            device=device,
+            reason="memory ran out with the training rows in it",
+        )
         self._named = dict(self.model.named_parameters())
         self._parameters = list(self._named.values())
         self._targets, self._source_rows = prepared.train.y, prepared.train.rows
@@ -164,9 +176,7 @@ class AutogradExecutor:
             raise UserError("the data has no test part", "give data.split.test a share or a file")
         yield from self.evaluate_rows(data.x, data.y)
 
-    def evaluate_rows(
-        self, x: Samples, y: npt.NDArray[Any] | None, slice_rows: int | None = None
-    ) -> Iterator[Slice]:
+    def evaluate_rows(self, x: Samples, y: npt.NDArray[Any] | None, slice_rows: int | None = None) -> Iterator[Slice]:
         rows = slice_rows or slice_of(x.shape[1:])
         for start in range(0, len(x), rows):
             with torch.inference_mode():
@@ -319,6 +329,15 @@ class AutogradExecutor:
             for name, value in values.items():
                 group[name] = tuple(value) if isinstance(value, list) else value
         layers.set_live(self.model, recipe.model.layers)
+
+    def make_room(self) -> str:
+        if self._feed.kind != "resident":
+            return ""
+        self._feed.close()
+        self._feed = self._feed_in_little_room()
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
+        return "the training rows are gathered from where they lie from now on"
 
     def rows(self, epoch: int, index: int) -> npt.NDArray[np.int64]:
         return self._source_rows[self._feed.positions(epoch, index)]

@@ -68,9 +68,7 @@ class Executor(Protocol):
     def evaluate(self, part: str) -> Iterator[Slice]:
         """Loss and outputs of a part in eval mode, slice by slice; leaves weights and generators untouched."""
 
-    def evaluate_rows(
-        self, x: Samples, y: npt.NDArray[Any] | None, slice_rows: int | None = None
-    ) -> Iterator[Slice]:
+    def evaluate_rows(self, x: Samples, y: npt.NDArray[Any] | None, slice_rows: int | None = None) -> Iterator[Slice]:
         """The same for any rows, as raw as `Part.x`; without targets the loss is 0."""
 
     def score(self, outputs: npt.NDArray[np.float32], y: npt.NDArray[Any]) -> float:
@@ -96,6 +94,10 @@ class Executor(Protocol):
 
     def set(self, recipe: Recipe) -> None:
         """Take over the values that may change while training: weight decay, momentum, dropout, clipping."""
+
+    def make_room(self) -> str:
+        """Give up memory that the work can do without, where memory has run out: what was done, in words, or "" where
+        there is nothing more to give. No bit of what follows depends on it."""
 
     def rows(self, epoch: int, index: int) -> npt.NDArray[np.int64]:
         """Rows of the source in a batch."""

@@ -91,7 +91,7 @@ def test_a_gradient_that_is_cut_to_a_value_still_counts(text: Any, make_loop: An
     broken = make_loop(text(bad=1, value=3e18, more=", clip_grad_value: 0.5"))
     executor = broken.session.executor
     loss_of = executor._loss
-    executor._loss = lambda outputs, targets: loss_of(outputs, targets).clamp(max=1e30) * 1e20  # type: ignore[method-assign]
+    executor._loss = lambda outputs, targets, mix: loss_of(outputs, targets).clamp(max=1e30) * 1e20  # type: ignore[method-assign]
     with pytest.raises(NonFinite) as caught:
         list(broken.loop.run())
     assert caught.value.details["what"] in ("gradient", "loss")
@@ -115,13 +115,40 @@ def test_out_of_memory_leaves_the_state_whole(error: BaseException, text: Any, m
 
     def failing(rate: Any) -> None:
         calls.append(rate)
-        if len(calls) == 6:
+        if len(calls) >= 6:
             raise error
         update(rate)
 
     executor._update = failing  # type: ignore[method-assign]
     with pytest.raises(OutOfMemory):
         list(broken.loop.run())
+    assert len(calls) == 7, "tried again once, with room made"
     assert broken.loop.position.step == 4
     state, same = executor.state(), train(text(), last=4).session.executor.state()
     assert all(state.tensors[name].tobytes() == same.tensors[name].tobytes() for name in same.tensors)
+
+
+@pytest.mark.parametrize("chunks", [[1], [2], [5]])
+def test_where_memory_runs_out_the_rows_make_room_and_no_bit_changes(
+    chunks: list[int], text: Any, make_loop: Any, train: Any
+) -> None:
+    recipe = text(shuffle="true")
+    cramped = make_loop(recipe, chunks=chunks)
+    executor, calls = cramped.session.executor, []
+    update = executor._update
+
+    def failing(rate: Any) -> None:
+        calls.append(rate)
+        if len(calls) == 6:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        update(rate)
+
+    executor._update = failing  # type: ignore[method-assign]
+    assert executor._feed.kind == "resident"
+    cramped.records.extend(cramped.loop.run())
+    whole = train(recipe)
+    assert executor._feed.kind == "mapped"
+    assert cramped.losses == whole.losses
+    state, same = executor.state(), whole.session.executor.state()
+    assert all(state.tensors[name].tobytes() == same.tensors[name].tobytes() for name in same.tensors)
+    assert executor.make_room() == ""

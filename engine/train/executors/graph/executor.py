@@ -55,6 +55,8 @@ class GraphExecutor(AutogradExecutor):
         self.captures = Captures(recorder) if recorder is not None else None
         self.trouble = ""
         """Why a capture failed, if one did: since then steps are done uncaptured."""
+        self._cramped = False
+        """Whether memory ran out, so that the rows are not on the device and steps are the plain executor's."""
         self._held: Recipe | None = None
         self._broken_flag = torch.zeros((), dtype=torch.bool, device=device)
         super().__init__(
@@ -111,6 +113,8 @@ class GraphExecutor(AutogradExecutor):
     # Chunks of steps
 
     def run(self, epoch: int, index: int, rates: Sequence[Rate]) -> Ran:
+        if self._cramped:
+            return super().run(epoch, index, rates)
         self.model.train()
         buffers = self.buffers
         buffers.turn_to(epoch)
@@ -186,6 +190,16 @@ class GraphExecutor(AutogradExecutor):
         return np.array([self._denominator(self._targets[batch]) for batch in batches], np.float64)
 
     # Changes from outside
+
+    def make_room(self) -> str:
+        nothing = torch.zeros(0, device=self._device)
+        self.buffers.x = self.buffers.y = nothing
+        self.blocks, self._cramped = None, True
+        if self.captures is not None:
+            self.captures.drop()
+            self.captures = None
+        said = super().make_room()
+        return f"{said}, and steps are not captured any more" if said else ""
 
     def set(self, recipe: Recipe) -> None:
         super().set(recipe)

@@ -293,6 +293,19 @@ def test_memory_that_runs_out_in_a_capture_leaves_the_state_whole(graphs: Any, t
     same(executor.state(), before)
 
 
+def test_where_memory_runs_out_the_rows_leave_the_device(graphs: Any, tmp_path: Path) -> None:
+    whole = open_session(MANY, tmp_path).executor
+    expected, wanted = whole.run(0, 0, [Rate(0.1)] * 60).losses, whole.state()
+    executor = open_session(MANY, tmp_path).executor
+    first = executor.run(0, 0, [Rate(0.1)] * 45).losses
+    assert "not captured" in executor.make_room()
+    assert executor._feed.kind == "mapped" and executor.captures is None
+    rest = executor.run(0, 45, [Rate(0.1)] * 15).losses
+    np.testing.assert_allclose(np.concatenate([first, rest]), expected, rtol=1e-5)
+    near(executor.state(), wanted)
+    assert executor.make_room() == ""
+
+
 def test_bad_numbers_are_found_whatever_the_chunk(graphs: Any, tmp_path: Path) -> None:
     text = MANY.replace("epochs: 3", "epochs: 3, clip_grad_value: 0.5")
     executor = open_session(text, tmp_path).executor
