@@ -117,6 +117,11 @@ class ResidentFeed:
         self._turn_to(epoch)
         return self._order[index * self._batch_size : (index + 1) * self._batch_size]
 
+    def chosen(self, epoch: int, first: int, count: int) -> torch.Tensor:
+        """Positions of the rows of so many batches, one after another, where the part lies."""
+        self._turn_to(epoch)
+        return self._positions[first * self._batch_size : (first + count) * self._batch_size]
+
     @property
     def tensors(self) -> tuple[torch.Tensor, torch.Tensor]:
         """The whole part, raw, where it lies: x (N, *shape) and y."""

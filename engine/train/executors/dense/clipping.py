@@ -16,7 +16,7 @@ class Clipping:
     def __init__(self, layout: Layout, gradients: torch.Tensor) -> None:
         self._layout, self._gradients = layout, gradients
         self._owners = layout.owners() if layout.models > 1 else None
-        self._zeros = torch.zeros_like(gradients)
+        self.zeros = torch.zeros_like(gradients)
         self.broken: list[bool] = [False] * layout.models
         """Models with a gradient that was not finite before it was cut."""
         self._norms: list[float] | None = None
@@ -60,7 +60,7 @@ class Clipping:
     def _cut(self, most: list[float]) -> None:
         g = self._gradients
         # 0 times anything is 0, unless that is infinite or no number
-        if torch.dot(g, self._zeros).item() != 0.0:
+        if torch.dot(g, self.zeros).item() != 0.0:
             for model in range(self._layout.models):
                 views = self._layout.named(g, model).values()
                 self.broken[model] |= not all(bool(torch.isfinite(view).all()) for view in views)

@@ -75,9 +75,11 @@ class LossBlock:
         """(count, [models,] width, rows): the network's, step by step."""
         self.slope = torch.zeros(*several, width, rows)
         """([models,] width, rows): derivative of the mean loss by the outputs of the step at hand."""
+        self.y = torch.zeros(0)
+        """Targets as they come, step by step: (count, rows) classes, else (count, rows, width)."""
 
-    def targets(self, ys: list[torch.Tensor]) -> None:
-        """Take over the targets of the first batches of the block."""
+    def targets(self, count: int) -> None:
+        """The targets of the first `count` steps of the block are there."""
         raise NotImplementedError
 
     def calls(self, slot: int) -> list[Call]:
@@ -101,13 +103,19 @@ class ClassBlock(LossBlock):
         super().__init__(criterion, count, models, width, rows)
         self._logs = torch.zeros_like(self.outputs)
         self._by_logs = torch.zeros(count, width, rows)
-        self._y = torch.zeros(count, rows, dtype=torch.int64)
+        self.y = torch.zeros(count, rows, dtype=torch.int64)
         self._divisor = torch.full((count, 1, 1), float(rows))
+        self._smoothing = criterion.settings.get("label_smoothing", 0.0)
+        self._by_model = self._logs.view(count, models, width, rows)
+        self._index = self.y.view(count, 1, 1, rows).expand(count, models, 1, rows)
+        self._picked = torch.zeros(count, models, 1, rows)
 
-    def targets(self, ys: list[torch.Tensor]) -> None:
-        count, criterion = len(ys), self._criterion
-        y = torch.cat(ys, out=self._y[:count].view(-1)).view(count, 1, self._rows)
-        smoothing = criterion.settings.get("label_smoothing", 0.0)
+    def targets(self, count: int) -> None:
+        criterion, smoothing = self._criterion, self._smoothing
+        y = self.y[:count].unsqueeze(1)
+        if criterion.weight is None and not smoothing:
+            self._by_logs[:count].zero_().scatter_(1, y, -1.0 / self._rows)
+            return
         each = torch.full(y.shape, 1.0) if criterion.weight is None else criterion.weight[y]
         if criterion.weight is not None:
             self._divisor[:count] = each.sum(2, keepdim=True)
@@ -132,13 +140,15 @@ class ClassBlock(LossBlock):
         ]
 
     def values(self) -> npt.NDArray[np.float32]:
-        logs = self._logs.view(len(self._logs), self._models, self._width, self._rows)
-        y = self._y.view(-1, 1, 1, self._rows)
-        index = y.expand(-1, self._models, 1, self._rows)
-        picked = logs.gather(2, index).neg_()
-        weight, smoothing = self._criterion.weight, self._criterion.settings.get("label_smoothing", 0.0)
+        logs, picked = self._by_model, self._picked
+        weight, smoothing = self._criterion.weight, self._smoothing
+        torch.gather(logs, 2, self._index, out=picked)
+        if weight is None and not smoothing:
+            plain: npt.NDArray[np.float32] = picked.sum((2, 3)).div_(-float(self._rows)).numpy()
+            return plain
+        picked.neg_()
         if weight is not None:
-            picked.mul_(weight[y])
+            picked.mul_(weight[self.y].view(-1, 1, 1, self._rows))
         divisor = self._divisor.view(-1, 1)
         losses = self._sums(picked) / divisor
         if smoothing:
@@ -153,13 +163,14 @@ class NumberBlock(LossBlock):
 
     def __init__(self, criterion: Criterion, count: int, models: int, width: int, rows: int) -> None:
         super().__init__(criterion, count, models, width, rows)
+        self.y = torch.zeros(count, rows, width)
         self._y = torch.zeros(count, *((1,) if models > 1 else ()), width, rows)
         self._share = 1.0 / (width * rows)
         self._one = torch.tensor(self._share)
 
-    def targets(self, ys: list[torch.Tensor]) -> None:
-        stacked = torch.stack(ys).transpose(1, 2)
-        self._y[: len(ys)] = stacked.unsqueeze(1) if self._models > 1 else stacked
+    def targets(self, count: int) -> None:
+        turned = self.y[:count].transpose(1, 2)
+        self._y[:count] = turned.unsqueeze(1) if self._models > 1 else turned
 
     def _terms(self) -> torch.Tensor:
         y = self._y.expand_as(self.outputs)
@@ -207,8 +218,8 @@ class YesNoBlock(NumberBlock):
         self._minus = torch.zeros_like(self._y)
         self._factor = torch.zeros_like(self._y)
 
-    def targets(self, ys: list[torch.Tensor]) -> None:
-        super().targets(ys)
+    def targets(self, count: int) -> None:
+        super().targets(count)
         y, positive = self._y, self._criterion.positive
         if positive is None:
             torch.mul(y, -self._share, out=self._minus)

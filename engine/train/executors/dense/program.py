@@ -12,7 +12,6 @@ from engine.train.executors.dense.cover import Node
 from engine.train.executors.dense.entry import Entry
 from engine.train.executors.dense.kernels import Call, Chain, Dropouts, Passed, Weights
 from engine.train.executors.dense.losses import Criterion
-from engine.train.feed.feed import Batch
 
 BLOCK_BYTES = 1 << 20
 MOST = 64
@@ -44,8 +43,6 @@ class Program:
         self.rows, self.count = rows, count
         self._x = torch.ones(count, rows, nodes[0].inputs + 1)
         """Its last column stays 1: what a bias is multiplied by."""
-        self._inputs = self._x[:, :, :-1]
-        self._places = list(self._inputs.unbind())
         self.loss = criterion.slots(count, weights.layout.models, nodes[-1].outputs, rows)
         self.holds: tuple[int, int, int] | None = None
         """(epoch, index of the first batch, batches) of what has been entered."""
@@ -54,32 +51,30 @@ class Program:
     def refresh(self) -> None:
         """Build the calls anew: dropout has come or gone."""
         self._chain = Chain(self._nodes, self._weights, self._dropouts, self.rows, training=True)
-        self._calls: list[list[Call] | None] = [None] * self.count
+        self.calls: list[list[Call] | None] = [None] * self.count
+        """By place: every call of a step that leads to the gradients, once it has been built."""
 
-    def enter(self, batches: Sequence[Batch], epoch: int, first: int) -> None:
+    def enter(self, epoch: int, first: int, count: int) -> None:
         """Take the rows and targets of so many batches, from index `first` of the epoch."""
-        count = len(batches)
-        self._entry.batches(batches, epoch, first, self._inputs[:count], self._places[:count])
-        self.loss.targets([batch.y for batch in batches])
+        self._entry.batches(epoch, first, self._x[:count], self.loss.y[:count])
+        self.loss.targets(count)
         self.holds = (epoch, first, count)
 
     def input(self, slot: int) -> torch.Tensor:
         """(rows, features) of a batch that has been entered."""
-        return self._places[slot]
+        return self._x[slot, :, :-1]
 
     def passes(self, slot: int) -> list[Passed]:
         """Each layer's calls."""
         return self._chain.passes(self._x[slot], self.loss.outputs[slot], self.loss.slope)
 
-    def calls(self, slot: int) -> list[Call]:
-        """Every call of a step that leads to the gradients."""
-        calls = self._calls[slot]
-        if calls is None:
-            passed = self.passes(slot)
-            calls = [call for each in passed for call in each.forward]
-            calls += self.loss.calls(slot)
-            calls += [call for each in reversed(passed) for call in each.backward]
-            self._calls[slot] = calls
+    def build(self, slot: int) -> list[Call]:
+        """The calls of a step."""
+        passed = self.passes(slot)
+        calls = [call for each in passed for call in each.forward]
+        calls += self.loss.calls(slot)
+        calls += [call for each in reversed(passed) for call in each.backward]
+        self.calls[slot] = calls
         return calls
 
     def losses(self) -> npt.NDArray[np.float32]:

@@ -74,7 +74,7 @@ class DenseStack:
         with torch.inference_mode():
             self._criterion = Criterion(recipes[0], prepared.facts)
             augment = build_augmentation(recipes[0], "cpu")
-            self._entry = Entry(prepared.scaling, augment, prepared.facts.shape)
+            self._entry = Entry(prepared.scaling, augment, prepared.facts.shape, feed)
         self._generators: list[torch.Generator] = []
         initial = [self._initial(recipe) for recipe in recipes]
         self._rest: dict[str, int] = {}
@@ -177,7 +177,7 @@ class DenseStack:
             first = index - index % program.count
             count = min(program.count, whole - first)
         if program.holds != (epoch, first, count):
-            program.enter(self._feed.batches(epoch, first, count), epoch, first)
+            program.enter(epoch, first, count)
         return program, index - first, count
 
     def _program(self, rows: int, count: int) -> Program:
@@ -188,10 +188,10 @@ class DenseStack:
 
     def _steps(self, program: Program, slot: int, rates: Sequence[Sequence[Rate]]) -> None:
         update, clip = self._update, self._clipping
-        clips, step = clip.active, update.step
+        clips, step, calls = clip.active, update.stepper(), program.calls
         update.begin(len(rates))
         for number, rate in enumerate(rates):
-            for call in program.calls(slot + number):
+            for call in calls[slot + number] or program.build(slot + number):
                 call()
             if clips:
                 clip()
@@ -207,11 +207,13 @@ class DenseStack:
 
     def finite(self, losses: npt.NDArray[np.float32]) -> Bools:
         """(models,): whether everything of a model is still finite after a chunk with these losses."""
-        good: Bools = np.isfinite(losses).all(axis=0) & ~np.array(self._clipping.broken)
+        good: Bools = np.isfinite(losses).all(axis=0)
+        if any(self._clipping.broken):
+            good = np.logical_and(good, ~np.array(self._clipping.broken))
         with torch.inference_mode():
             parameters = self._update.parameters
             # 0 times anything is 0, unless that is infinite or no number
-            if torch.linalg.vector_norm(parameters, float("inf")).isfinite():
+            if torch.dot(parameters, self._clipping.zeros).item() == 0.0:
                 return good
             for model, named in enumerate(self._named):
                 good[model] &= all(bool(torch.isfinite(view).all()) for view in named.values())

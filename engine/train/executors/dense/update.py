@@ -6,7 +6,7 @@ the whole state is one call. The formulas, and the order of their operations, ar
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -123,6 +123,21 @@ class Update:
     def end(self, count: int) -> None:
         """So many steps were made."""
         self.steps = [steps + count for steps in self.steps]
+
+    def stepper(self) -> Callable[[int, Sequence[Rate]], None]:
+        """`step`, or what does the same more quickly until the settings change."""
+        fixed, ticks = self._fixed, self._ticks
+        if fixed is None or self.kind not in ("Adam", "AdamW"):
+            return self.step
+
+        def step(number: int, rates: Sequence[Rate]) -> None:
+            lr, momentum = rates[0]
+            if momentum is None:
+                fixed(ticks[number], lr=lr)
+            else:
+                fixed(ticks[number], lr=lr, beta1=momentum)
+
+        return step
 
     def step(self, number: int, rates: Sequence[Rate]) -> None:
         """The update of step `number` since `begin`, with one rate a model."""
