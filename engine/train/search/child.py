@@ -153,8 +153,8 @@ class Child:
         parent = {"run": self._family.run_dir.name, "how": "child", "step": None}
         kept = {k: self._family.options[k] for k in ("recipe_path",) if k in self._family.options}
         owner = {"owner_pid": None, "owner_token": None}
-        own = {"trial": self.trial.number, "test": False, "edits": [], "from": None, "parent": parent, "stack": self._stack}
-        return {**shared, **kept, **owner, **own}
+        own = {"trial": self.trial.number, "stack": self._stack, "test": False, "edits": [], "from": None}
+        return {**shared, **kept, **owner, **own, "parent": parent}
 
     def _announce(self) -> None:
         if any(record["type"] == "started" for record in self.records):

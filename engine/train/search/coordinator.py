@@ -74,6 +74,8 @@ class Search(Duty):
         self._told_rows: dict[int, Json] = {}
         """`trial` rows in the journal, by number."""
         self._weighed = 0
+        self._since = 0.0
+        """The journal's time at the plan, from which `search.minutes` counts."""
         self._epochs_told = 0.0
         self._beaten = 0.0
         self._training: list[Child] = []
@@ -157,7 +159,9 @@ class Search(Duty):
             choice = calibration.calibrate(recipe, prepared, choice, silent)
         stacks = together.refusal(recipe, prepared, choice)
         self._stacked = stacks is None
-        if any(record["type"] == "plan" for record in self.records):
+        known = next((record for record in self.records if record["type"] == "plan"), None)
+        if known is not None:
+            self._since = number(known["time"])
             if changed:
                 self.write(Replanned(plan=asdict(choice), reason=changed))
             return choice
@@ -179,6 +183,7 @@ class Search(Duty):
             )
         )
         session.executor.close()
+        self._since = self.journal.age
         return choice
 
     def _settings(self, material: Material, choice: plan.Choice | None = None) -> Settings:
@@ -331,7 +336,7 @@ class Search(Duty):
     def time_is_up(self) -> bool:
         """Whether trials are to end with the epoch that they are in."""
         minutes = self.settings.minutes if self.settings else None
-        return minutes is not None and self.journal.age >= 60 * minutes
+        return minutes is not None and self.journal.age - self._since >= 60 * minutes
 
     def epoch(self, children: list[Child], rows: list[Row], *, last: bool = False) -> list[bool]:
         """Take the rows of an epoch that these trials have finished; which of them are given up."""

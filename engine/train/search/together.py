@@ -5,11 +5,9 @@ from __future__ import annotations
 import time
 import traceback
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from importlib import import_module
-from importlib.util import find_spec
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +24,9 @@ from engine.train.build.loss import build_loss
 from engine.train.duty import say
 from engine.train.early_stopping import value_of
 from engine.train.executors import choice as executors
-from engine.train.executors.executor import Rate, Slice, State
+from engine.train.executors.dense.cover import same_stack
+from engine.train.executors.dense.stack import DenseStack, StackRan
+from engine.train.executors.executor import Slice, State
 from engine.train.feed.opening import open_feed
 from engine.train.feed.order import steps_per_epoch
 from engine.train.loop import CHUNK_SECONDS, LARGEST_CHUNK, is_out_of_memory, rates_ahead
@@ -36,40 +36,13 @@ from engine.train.search.child import Child
 from engine.train.search.material import Trial
 from engine.train.session import measure
 
-MODULE = "engine.train.executors.dense.stack"
-COVER = "engine.train.executors.dense.cover"
 SAVE_EVERY = 60.0
 """Seconds between two saves of all trials of a long group."""
 
 
-class StackRan(Protocol):
-    """What some steps of a stack gave."""
-
-    losses: npt.NDArray[np.float32]
-    """(steps, models)"""
-    denominators: npt.NDArray[np.float64]
-    """(steps,)"""
-
-
-class Stack(Protocol):
-    """Several models of one shape that see the same batches."""
-
-    models: int
-
-    def run(self, epoch: int, index: int, rates: Sequence[Sequence[Rate]]) -> StackRan: ...
-
-    def evaluate(self, part: str) -> Iterator[list[Slice]]: ...
-
-    def finite(self, losses: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]: ...
-
-    def state(self, model: int) -> State: ...
-
-    def drop(self, models: Sequence[int]) -> None: ...
-
-
 def refusal(recipe: Recipe, prepared: Prepared, choice: plan.Choice) -> str | None:
     """Why trials like this recipe cannot train together, in words that follow "since"; None where they can."""
-    if "dense" not in executors.MODULES or find_spec(MODULE.rpartition(".")[0]) is None:
+    if "dense" not in executors.MODULES:
         return "no executor stacks models"
     if recipe.train.executor not in ("auto", "dense"):
         return f"train.executor is {recipe.train.executor}"
@@ -100,8 +73,7 @@ def _fit(a: Trial, b: Trial) -> bool:
         return False
     if (a.choice.device, a.choice.precision) != (b.choice.device, b.choice.precision):
         return False
-    same: bool = import_module(COVER).same_stack(a.recipe, b.recipe)
-    return same
+    return same_stack(a.recipe, b.recipe)
 
 
 def train_together(children: list[Child], host: Host) -> None:
@@ -132,7 +104,7 @@ def train_together(children: list[Child], host: Host) -> None:
 class _Model:
     """One model of a stack, as a `Saver` wants an executor."""
 
-    stack: Stack
+    stack: DenseStack
     index: int
 
     def state(self) -> State:
@@ -145,7 +117,7 @@ class Group:
 
     def __init__(self, children: list[Child], host: Host) -> None:
         self.members, self._host = list(children), host
-        self.stack: Stack | None = None
+        self.stack: DenseStack | None = None
         first = children[0].trial
         self._recipe, self._prepared = first.recipe, first.prepared
         rows = len(self._prepared.train.rows)
@@ -170,12 +142,12 @@ class Group:
                 self._close_epoch(stack, rows, time.monotonic() - began)
             epoch += 1
 
-    def _build(self) -> Stack:
+    def _build(self) -> DenseStack:
         choice = self.members[0].trial.choice
         device = plan.prepare_torch(choice, self._recipe.train.deterministic)
         if not self._steps:
             raise UserError("drop_last leaves no batch", "lower data.batch_size, or set data.drop_last: false")
-        stack: Stack = import_module(MODULE).DenseStack(
+        return DenseStack(
             [child.trial.recipe for child in self.members],
             self._prepared,
             open_feed(self._recipe, self._prepared, device),
@@ -184,9 +156,8 @@ class Group:
             kernel=choice.optimizer_kernel,
             memory_format=choice.memory_format,
         )
-        return stack
 
-    def _plans(self, stack: Stack) -> None:
+    def _plans(self, stack: DenseStack) -> None:
         """Journal every trial's plan, with what its untrained network scores."""
         part = guess.judged(self._prepared)
         scores = _Scores(len(self.members))
@@ -204,7 +175,7 @@ class Group:
 
     # An epoch
 
-    def _steps_of(self, stack: Stack, epoch: int) -> npt.NDArray[np.float64] | None:
+    def _steps_of(self, stack: DenseStack, epoch: int) -> npt.NDArray[np.float64] | None:
         """All steps of an epoch; each member's mean loss, None where the search is to stop."""
         losses: list[npt.NDArray[np.float32]] = []
         denominators: list[npt.NDArray[np.float64]] = []
@@ -246,7 +217,7 @@ class Group:
         means: npt.NDArray[np.float64] = sums / weights.sum()
         return means
 
-    def _rows(self, stack: Stack, train_losses: npt.NDArray[np.float64]) -> list[Row] | None:
+    def _rows(self, stack: DenseStack, train_losses: npt.NDArray[np.float64]) -> list[Row] | None:
         """The series of every member after an epoch; None where the search is to stop."""
         rows: list[Row] = [{"train_loss": float(loss)} for loss in train_losses]
         if not self._validated or not self.members:
@@ -262,7 +233,7 @@ class Group:
             child.position.digest = zlib.crc32(np.float32(loss).tobytes(), child.position.digest)
         return rows
 
-    def _close_epoch(self, stack: Stack, rows: list[Row], seconds: float) -> None:
+    def _close_epoch(self, stack: DenseStack, rows: list[Row], seconds: float) -> None:
         """Judge every member, keep the best weights, and let those go that are at their end."""
         seconds = max(seconds, 1e-9)
         for at, (child, row) in enumerate(zip(self.members, rows, strict=True)):
@@ -304,7 +275,9 @@ class Group:
         message = early_stopping.reason_to_stop(child.position, child.monitor, train.early_stopping)
         return ("early_stopped", message) if message else None
 
-    def _end(self, stack: Stack, endings: list[tuple[Any, str] | None], given_up: list[bool], time_is_up: bool) -> None:
+    def _end(
+        self, stack: DenseStack, endings: list[tuple[Any, str] | None], given_up: list[bool], time_is_up: bool
+    ) -> None:
         gone = []
         for at, (child, ending, pruned) in enumerate(zip(self.members, endings, given_up, strict=True)):
             if ending is None and not pruned and not time_is_up:
@@ -322,7 +295,7 @@ class Group:
                 finish(child, self._host, TIME_IS_UP)
         self._leave(stack, gone)
 
-    def _broken(self, stack: Stack, which: npt.NDArray[np.int64], ran: StackRan) -> None:
+    def _broken(self, stack: DenseStack, which: npt.NDArray[np.int64], ran: StackRan) -> None:
         """Let members go whose numbers are no longer finite; the others have not noticed."""
         for at in which.tolist():
             child = self.members[at]
@@ -338,13 +311,13 @@ class Group:
             self._host.over(child, "failed", message, broke=True)
         self._leave(stack, which.tolist())
 
-    def _leave(self, stack: Stack, gone: list[int]) -> None:
+    def _leave(self, stack: DenseStack, gone: list[int]) -> None:
         if gone:
             self.members = [child for at, child in enumerate(self.members) if at not in gone]
             if self.members:
                 stack.drop(gone)
 
-    def _stopped(self, stack: Stack) -> None:
+    def _stopped(self, stack: DenseStack) -> None:
         """The search is stopped: what is running ends here, with its state on disk."""
         reason: Any = self._host.heed() or "stopped"
         for at, child in enumerate(self.members):
@@ -354,12 +327,12 @@ class Group:
 
     # State
 
-    def _save(self, stack: Stack, at: int) -> None:
+    def _save(self, stack: DenseStack, at: int) -> None:
         child = self.members[at]
         for record in child.saver.save(_Model(stack, at), child.position, child.trial.text):
             child.commit(record)
 
-    def _save_all(self, stack: Stack) -> None:
+    def _save_all(self, stack: DenseStack) -> None:
         for at in range(len(self.members)):
             self._save(stack, at)
         self._saved = time.monotonic()
