@@ -12,6 +12,7 @@ from bench.rounds import Bench, Measured, to_stderr
 from bench.table import lines, machine, to_json, write
 from bench.works import BY_NAME, WORKS
 
+ROUNDS, FEW = 5, 3
 RESULTS = Path(__file__).parent / "results"
 DOCUMENT = Path(__file__).parent.parent / "docs" / "performance.md"
 
@@ -22,14 +23,14 @@ def main() -> int:
     works = [BY_NAME[name] for name in asked.works.split(",")] if asked.works else list(WORKS)
     if asked.quick:
         works = [work.smaller(0.1, 1) for work in works]
-    rounds = asked.rounds or (2 if asked.quick else 5)
+    rounds = asked.rounds or (2 if asked.quick else ROUNDS)
     every: list[Measured] = []
     with tempfile.TemporaryDirectory(prefix="goodfit-bench-") as folder:
         bench = Bench(Path(folder))
         try:
             for work in works:
                 names = asked.only.split(",") if asked.only else ["goodfit", "plain", *work.peers]
-                measured = bench.measure(work, names, rounds, to_stderr)
+                measured = bench.measure(work, names, rounds, to_stderr, asked.few)
                 every.append(measured)
                 print("\n".join(lines(measured)), flush=True)
         finally:
@@ -54,7 +55,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="a tenth of the rows, one epoch, two rounds: minutes")
     parser.add_argument("--works", default="", help=f"some of {', '.join(BY_NAME)}, with commas")
     parser.add_argument("--only", default="", help="contenders, with commas, in place of each work's own")
-    parser.add_argument("--rounds", type=int, default=0)
+    parser.add_argument("--rounds", type=int, default=0, help=f"left out: {ROUNDS}")
+    parser.add_argument("--few", type=int, default=FEW, help="rounds in which the libraries take part")
     parser.add_argument(
         "--write", action="store_true", help="keep the results in bench/results and docs/performance.md"
     )

@@ -28,7 +28,7 @@ class Work:
     dropout: float = 0.0
     """After every hidden layer."""
     batch: int = 32
-    epochs: int = 3
+    epochs: int = 5
     lr: float = 1e-3
     turned: bool = False
     """Rotation by up to 15 degrees and horizontal flips."""
@@ -78,7 +78,7 @@ CNN = Work(
     channels=(16, 32),
     hidden=(64,),
     batch=64,
-    epochs=2,
+    epochs=3,
     peers=IMAGE_PEERS,
     goals={"plain": 1.8},
 )
@@ -94,7 +94,7 @@ WORKS = (
         epochs=100,
     ),
     MLP,
-    replace(MLP, name="T1c", title="MLP 30-64-32-2, 100,000 rows, batch 256", batch=256, epochs=8),
+    replace(MLP, name="T1c", title="MLP 30-64-32-2, 100,000 rows, batch 256", batch=256, epochs=10),
     replace(
         MLP,
         name="T4",
@@ -105,7 +105,7 @@ WORKS = (
         shape=(64,),
         classes=10,
         hidden=(128, 64),
-        epochs=40,
+        epochs=50,
     ),
     Work(
         "T2",
@@ -118,7 +118,7 @@ WORKS = (
         hidden=(256, 128),
         dropout=0.2,
         batch=64,
-        epochs=2,
+        epochs=3,
         peers=IMAGE_PEERS,
         goals={"plain": 3.0},
     ),
