@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from engine.history.history import History
 from tui.device_use import long, short
 from tui.printer import TextPrinter
+from tui.workbench.status import run_cells
 
 GIB = 1 << 30
 GPU = {
@@ -48,3 +51,13 @@ def test_the_printer_says_it_once(capsys: Any) -> None:
     printer.record(GPU)
     printer.record(GPU)
     assert capsys.readouterr().err.count("held by this run") == 1
+
+
+def test_the_status_bar_of_a_live_or_replayed_run_shows_the_latest() -> None:
+    history = History()
+    plan = {"type": "plan", "seq": 1, "time": 0.0, "life": 1, "epochs": 4, "steps_per_epoch": 10}
+    history.feed([plan, {**GPU, "seq": 2, "time": 1.0}, {**GPU, "seq": 3, "time": 2.0, "temperature": 70.0}])
+    tab: Any = SimpleNamespace(context=SimpleNamespace(run=SimpleNamespace(history=history, kind="train")))
+    assert run_cells(tab)[-1].text.strip() == "cuda:0 1.2/78 GiB 70°"
+    history.feed([{"type": "finished", "seq": 4, "time": 3.0, "reason": "completed"}])
+    assert "GiB" not in run_cells(tab)[-1].text

@@ -8,6 +8,7 @@ from rich.cells import cell_len, set_cell_size
 
 from engine.history.history import History
 from tui.clean import clean
+from tui.device_use import short
 from tui.keymap import ACTIONS, available, show_key
 from tui.views.curves import value_of
 from tui.workbench import words
@@ -180,6 +181,8 @@ def run_cells(tab: Tab) -> list[Cell]:
         cells.append(Cell(f"  {words.count(history.samples_per_second):>5}/s", "plain"))
     if state == "running" and history.eta is not None and math.isfinite(history.eta):
         cells.append(Cell(f"  eta {words.duration(history.eta)}", "plain"))
+    if state == "running" and history.device_use is not None:
+        cells.append(Cell(f"  {clean(short(history.device_use))}", "plain"))
     return cells
 
 
