@@ -104,11 +104,14 @@ def decoding() -> Callable[[str, int, int | None], None]:
 
     from tui.commands.output import narrate
 
-    told = monotonic()
+    told: float | None = None
 
     def tell(stage: str, done: int, total: int | None) -> None:
         nonlocal told
-        if stage == "decoding" and monotonic() - told > 2:
+        if stage != "decoding":
+            return
+        told = told or monotonic()
+        if monotonic() - told > 2:
             told = monotonic()
             narrate(f"decoding images: {done} of {total}")
 
