@@ -12,7 +12,6 @@ from bench.data import make
 from bench.pool import Process, Refused
 from bench.works import Work
 
-
 CORE = ("goodfit", "autograd", "plain")
 
 
