@@ -155,3 +155,21 @@ def _hidden(name: str) -> bool:
 
 def _is_image(name: str) -> bool:
     return os.path.splitext(name)[1].lower() in ENDS  # noqa: PTH122 - a Path for each of a million files is slow
+
+
+def holds_classes(root: Path) -> bool:
+    """Whether a folder looks like one of images: two subfolders or more, and images in each of the first."""
+    try:
+        folders = [Path(entry) for entry in os.scandir(root) if entry.is_dir() and not _hidden(entry.name)]
+        if any(path.suffix in (".yaml", ".yml") for path in _files(root)):
+            return False
+        if folders and all(folder.name.lower() in PARTS for folder in folders):
+            return any(holds_classes(folder) for folder in folders)
+        return len(folders) > 1 and all(_has_image(folder) for folder in folders[:20])
+    except OSError:
+        return False
+
+
+def _has_image(folder: Path) -> bool:
+    with os.scandir(folder) as entries:
+        return any(_is_image(entry.name) for entry, _ in zip(entries, range(200), strict=False))

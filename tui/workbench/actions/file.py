@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 
 async def open_path(app: Workbench, name: str) -> None:
-    """Open what a person named: a recipe, a data file or folder, a run."""
+    """Open what a person named: a recipe, a data file, a folder of images or any other, a run."""
+    from engine.data.pixels.folder import holds_classes
+
     path = Path(name).expanduser()
     try:
         if path.suffix in files.RECIPE_SUFFIXES and not path.is_dir():
@@ -33,7 +35,9 @@ async def open_path(app: Workbench, name: str) -> None:
                 app.folder = path.resolve().parent
             await open_recipe(app, path)
             await come_back(app)
-        elif path.suffix in files.DATA_SUFFIXES and path.is_file():
+        elif (path.suffix in files.DATA_SUFFIXES and path.is_file()) or await app.in_thread(
+            lambda: holds_classes(path)
+        ):
             await new_from(app, path)
         elif path.is_dir() and not (path / "recipe.yaml").is_file():
             await open_folder(app, path)
@@ -206,7 +210,7 @@ async def new(app: Workbench) -> None:
         chosen = ""
     if chosen == "":
         chosen = await app.push_screen_wait(
-            Ask("Which data?", "A path to a CSV, Parquet, NPZ or NPY file.", placeholder="data.csv")
+            Ask("Which data?", "A CSV, Parquet, NPZ or NPY file, or a folder of images.", placeholder="data.csv")
         )
     if chosen:
         await new_from(app, (app.folder / Path(chosen).expanduser()).resolve())
@@ -219,7 +223,7 @@ async def new_from(app: Workbench, path: Path) -> None:
     answer = _answer(await child("tui.workbench.new_recipe", "columns", str(path)))
     columns = answer["columns"]
     target: str | None = None
-    if columns:
+    if columns and not path.is_dir():
         rows = [
             Row(
                 column["name"], column["name"], f"{column['type']}, {column['unique']} values, like {column['example']}"
@@ -233,7 +237,7 @@ async def new_from(app: Workbench, path: Path) -> None:
             return
     arguments = [str(path)] if target is None else [str(path), "--target", target]
     text = _answer(await child("tui.workbench.new_recipe", "recipe", *arguments))["text"]
-    recipe = path.with_suffix(".yaml")
+    recipe = path.with_name(f"{path.name if path.is_dir() else path.stem}.yaml")
     number = 2
     while recipe.exists():
         recipe = path.with_name(f"{path.stem}-{number}.yaml")
