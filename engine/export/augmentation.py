@@ -86,7 +86,7 @@ def _write_mix(script: Script, augmentations: Sequence[Augmentation]) -> None:
 def mix(epoch: int, index: int, count: int) -> tuple[torch.Tensor, torch.Tensor]:
     """How a batch is mixed: the share of a sample itself, and the partner of each."""
     share, partner = mixing(SEED, epoch, {number}, index, count, {part.alpha!r})
-    return torch.tensor(share).to(DEVICE), torch.from_numpy(partner).to(DEVICE)
+    return share.to(DEVICE), partner.to(DEVICE)
 ''')
 
 
@@ -152,7 +152,7 @@ def _erasing(script: Script, part: Any) -> Pieces:
     plan = f"erasures_of(keys, *shape[-2:], {part.p!r}, {tuple(part.scale)}, {tuple(part.ratio)})"
     if part.value == "random":
         _functions(script, "values", "normal")
-        return plan, "erased(x, PLAN, normal(PLAN[:, 4:], x[0].numel(), 1.0).view(x.shape))"
+        return plan, "erased(x, PLAN, normal(PLAN[:, 4:], x[0].numel(), 1.0).reshape(x.shape))"
     return plan, f"erased(x, PLAN, {part.value!r})"
 
 

@@ -260,9 +260,9 @@ class RandomErasing(Augmentation):
 class GaussianNoise(Augmentation):
     """Adds normal noise to every value: x + std * e, e of mean 0 and variance 1.
 
-    e is one of 65,536 numbers that lie as normal ones do, the largest 4.3. Any shape, kept. Units of std: the brightest
-    pixel is 1 (255 of bytes, else the largest value of the training images, or 1 where all are smaller) for images;
-    standard deviations for columns that are standardised.
+    e is pieced together from a stock of 262,144 numbers that lie as normal ones do, at places drawn for each sample.
+    Any shape, kept. Units of std: the brightest pixel is 1 (255 of bytes, else the largest value of the training
+    images, or 1 where all are smaller) for images; standard deviations for columns that are standardised.
     """
 
     images_only: ClassVar[bool] = False

@@ -136,7 +136,7 @@ class Augmenter:
             return None
         number, part = self._mixup
         weight, partner = values.mixing(self.seed, epoch, number, index, rows, part.alpha)
-        return Mix(torch.tensor(weight).to(self.device), torch.from_numpy(partner).to(self.device))
+        return Mix(weight.to(self.device), partner.to(self.device))
 
     def plans(self, epoch: int, rows: int, shape: Sequence[int]) -> list[Tensor]:
         """What happens to the samples 0 to rows - 1 in an epoch: one tensor (rows, ...) an augmentation, on the
@@ -293,7 +293,7 @@ def erase(part: Augmentation, x: Tensor, plan: Tensor) -> Tensor:
     assert isinstance(part, RandomErasing)
     value = part.value
     if value == "random":
-        return values.erased(x, plan, values.normal(plan[:, 4:], x[0].numel(), 1.0).view(x.shape))
+        return values.erased(x, plan, values.normal(plan[:, 4:], x[0].numel(), 1.0).reshape(x.shape))
     return values.erased(x, plan, value)
 
 

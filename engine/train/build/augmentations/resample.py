@@ -28,17 +28,25 @@ def resized_bilinear(x: Tensor, box: Tensor) -> Tensor:
     """Images (B, C, H, W) whose pieces box (B, 4), top, left, height and width, are stretched to the whole image."""
     batch, channels, height, width = x.shape
     top, left, h, w = box.float().unsqueeze(2).unbind(1)
-    rows, columns = hats(top, h, height), hats(left, w, width)
-    # (B, W', W) by (B, W, C H), then (B, H', H) by (B, H, W' C): no copy between, and channels come out last
-    x = torch.bmm(columns, x.reshape(batch, channels * height, width).transpose(1, 2))
-    x = torch.bmm(rows, x.view(batch, width * channels, height).transpose(1, 2))
-    return x.view(batch, height, width, channels).permute(0, 3, 1, 2)
+    # lines: every line of the result is a mean of two of the image, looked up
+    place = places(top, h, height)
+    upper = place.floor().clamp_(max=height - 2) if height > 1 else place
+    share = place - upper
+    pair = torch.stack([upper, upper + 1], dim=2).long().clamp_(max=height - 1).unsqueeze(1)
+    pair = pair + (torch.arange(batch * channels, device=x.device) * height).view(batch, channels, 1, 1)
+    shares = torch.stack([1.0 - share, share], dim=2).unsqueeze(1).expand(pair.shape).reshape(-1, 2)
+    lines = functional.embedding_bag(pair.view(-1, 2), x.reshape(-1, width), per_sample_weights=shares, mode="sum")
+    # columns: by a matrix with two numbers in every column
+    columns = places(left, w, width).unsqueeze(1) - torch.arange(width, dtype=torch.float32, device=x.device).view(
+        -1, 1
+    )
+    columns = columns.abs_().neg_().add_(1.0).clamp_(min=0.0)
+    return torch.bmm(lines.view(batch, channels * height, width), columns).view(x.shape)
 
 
-def hats(start: Tensor, length: Tensor, size: int) -> Tensor:
-    """(B, size, size): the share of each pixel of a line in each of the result, for the pieces from start (B, 1),
-    length (B, 1) long, stretched to the whole line."""
+def places(start: Tensor, length: Tensor, size: int) -> Tensor:
+    """(B, size): where in a line the pixels of the result lie, for the pieces from start (B, 1), length (B, 1) long,
+    stretched to the whole line."""
     line = torch.arange(size, dtype=torch.float32, device=start.device)
     place = ((line + 0.5) * (length / size) - 0.5).clamp_(min=0.0)
-    place = torch.minimum(place, length - 1).add_(start)
-    return (place.unsqueeze(2) - line).abs_().neg_().add_(1.0).clamp_(min=0.0)
+    return torch.minimum(place, length - 1).add_(start)

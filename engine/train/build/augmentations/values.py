@@ -8,8 +8,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.train.build.augmentations.draws import Array
-
 
 def erased(x: Tensor, box: Tensor, value: float | Tensor) -> Tensor:
     """Images (B, C, H, W) with `value` in rectangles; box (B, 5): top, left, height, width, 0 for none."""
@@ -23,39 +21,56 @@ def erased(x: Tensor, box: Tensor, value: float | Tensor) -> Tensor:
 
 
 @lru_cache(maxsize=16)
-def quantiles(std: float, device: torch.device) -> Tensor:
-    """float32 (65536,): numbers that lie as normal ones do, of mean 0 and this standard deviation, in order."""
-    places = (torch.arange(65536, dtype=torch.float64) + 0.5) / 65536
+def stock(std: float, device: torch.device) -> Tensor:
+    """float32 (262144 + 63,): numbers that lie as normal ones do, of mean 0 and this standard deviation, in a random
+    order that is always the same; the first ones stand at the end again."""
+    places = (torch.arange(2**18, dtype=torch.float64) + 0.5) / 2**18
     values: Tensor = torch.special.ndtri(places)
-    return (values * (std / values.square().mean().sqrt())).float().to(device)
+    values = values * (std / values.square().mean().sqrt())
+    values = values[torch.from_numpy(np.random.default_rng(0).permutation(2**18))]
+    return torch.cat([values, values[:63]]).float().to(device)
 
 
 def normal(key: Tensor, count: int, std: float) -> Tensor:
-    """float32 (B, count) normal numbers from int64 keys (B, 1): 16 bits each of splitmix64 over a counter.
+    """float32 (B, count) normal numbers from int64 keys (B, 1): pieces of the stock, from places that splitmix64 over a
+    counter gives.
 
-    A sample's noise is the same in whatever batch it stands, and on every device.
+    A sample's noise is the same in whatever batch it stands, and on every device. Drawing every number by itself would
+    take many times as long.
     """
-    counter = torch.arange(1, -(-count // 4) + 1, device=key.device) * -7046029254386353131
-    bits = key + counter
-    for by, factor in ((30, -4658895280553007687), (27, -7723592293110705685), (31, 1)):
+    piece = 8 if count <= 256 else 64
+    place = torch.arange(1, -(-count // piece) + 1, device=key.device) * -7046029254386353131 + key
+    for by, factor in ((30, -4658895280553007687), (27, -7723592293110705685)):
         # >> keeps the sign, so what it fills in is cut off
-        bits.bitwise_xor_((bits >> by).bitwise_and_((1 << (64 - by)) - 1))
-        if factor != 1:
-            bits.mul_(factor)
-    place = bits.view(torch.int16).to(torch.int32).add_(32768)
-    return quantiles(std, key.device).index_select(0, place.flatten()).view(len(key), -1)[:, :count]
+        place.bitwise_xor_((place >> by).bitwise_and_((1 << (64 - by)) - 1)).mul_(factor)
+    place = (place >> 46).bitwise_and_(2**18 - 1)
+    pieces = stock(std, key.device).unfold(0, piece, 1)[: 2**18]
+    return pieces.index_select(0, place.flatten()).view(len(key), -1)[:, :count]
 
 
 def noisy(x: Tensor, key: Tensor, std: float, clip: bool) -> Tensor:
     """Any batch (B, ...) with normal noise added, from keys (B, 1)."""
-    x = x + normal(key, x[0].numel(), std).view(x.shape)
+    x = x + normal(key, x[0].numel(), std).reshape(x.shape)
     return x.clamp_(0.0, 1.0) if clip else x
 
 
-def mixing(seed: int, epoch: int, number: int, index: int, rows: int, alpha: float) -> tuple[np.float32, Array]:
+@lru_cache(maxsize=4)
+def mixings(
+    seed: int, epoch: int, number: int, block: int, size: int, rows: int, alpha: float
+) -> tuple[Tensor, Tensor]:
+    """How the batches of a block are mixed, `size` of them: the shares of the samples themselves, (size,) float32, and
+    their partners, (size, rows) int64. On the host."""
+    generator = np.random.default_rng([seed, epoch, number, block, 1])
+    shares = generator.beta(alpha, alpha, size).astype(np.float32)
+    partners = generator.permuted(np.tile(np.arange(rows), (size, 1)), axis=1)
+    return torch.from_numpy(shares), torch.from_numpy(partners)
+
+
+def mixing(seed: int, epoch: int, number: int, index: int, rows: int, alpha: float) -> tuple[Tensor, Tensor]:
     """How batch `index` of an epoch is mixed: the share of a sample itself, and the partner (rows,) int64 of each."""
-    generator = np.random.default_rng([seed, epoch, number, index, 1])
-    return np.float32(generator.beta(alpha, alpha)), generator.permutation(rows)
+    size = max(1, min(64, 2**18 // rows))
+    shares, partners = mixings(seed, epoch, number, index // size, size, rows, alpha)
+    return shares[index % size], partners[index % size]
 
 
 def mixed_pairs(x: Tensor, weight: Tensor, partner: Tensor) -> Tensor:

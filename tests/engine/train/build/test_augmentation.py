@@ -15,7 +15,7 @@ from engine.recipe.schema import Data
 from engine.train.build import augmentation
 from engine.train.build.augmentation import APPLY, PLAN, Augmenter, Mix, build_augmentation
 from engine.train.build.augmentations.draws import keys_of, unit, whole
-from engine.train.build.augmentations.values import mixing, normal
+from engine.train.build.augmentations.values import mixing, normal, stock
 from tests.engine.train.build.cases import part, recipe
 
 ALL = names("augmentation")
@@ -252,11 +252,24 @@ def test_noise_is_normal_and_works_on_rows() -> None:
 
 def test_noise_of_awkward_keys() -> None:
     keys = torch.tensor([[0], [-1], [2**63 - 1], [-(2**63)]])
-    values = normal(keys, 3001, 1.0)
-    assert values.shape == (4, 3001)
-    assert torch.isfinite(values).all()
-    assert len(values.flatten().unique()) > 10_500  # of 12,004 draws among 65,536 numbers
-    assert torch.equal(normal(keys, 17, 1.0), values[:, :17])
+    for count in (1, 8, 17, 256, 257, 3001):
+        values = normal(keys, count, 1.0)
+        assert values.shape == (4, count)
+        assert torch.isfinite(values).all()
+        assert len(values.flatten().unique()) > 0.97 * 4 * count
+
+
+def test_samples_seldom_share_noise() -> None:
+    """However many there are: pieces of a stock come from places of their own."""
+    keys = torch.from_numpy(keys_of(0, 0, 0, np.arange(20_000)).view(np.int64)).view(-1, 1)
+    assert len(normal(keys, 30, 1.0).unique(dim=0)) == 20_000
+    first = normal(keys, 8, 1.0)[:, 0]
+    assert len(first.unique()) > 19_000
+    whole = stock(1.0, torch.device("cpu"))
+    assert float(whole[: 2**18].mean()) == pytest.approx(0, abs=1e-6)
+    assert float(whole[: 2**18].double().std()) == pytest.approx(1, abs=1e-5)
+    neighbours = torch.corrcoef(torch.stack([whole[:-1], whole[1:]]))
+    assert abs(float(neighbours[0, 1])) < 0.01
 
 
 def test_clipped_noise_stays_within_bounds() -> None:
