@@ -16,7 +16,7 @@ RECIPES = sorted((Path(__file__).parents[3] / "recipes").glob("*.yaml"))
 
 def test_what_they_cover() -> None:
     names = {path.stem for path in RECIPES}
-    assert {"digits", "digits_cnn", "breast_cancer", "wine", "diabetes", "penguins"} <= names
+    assert {"digits", "digits_cnn", "breast_cancer", "wine", "diabetes", "penguins", "shapes"} <= names
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
