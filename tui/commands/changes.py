@@ -32,9 +32,15 @@ def check_resume(run_dir: Path, edits: Sequence[Edit], *, paused: bool) -> None:
     from engine.runs import checkpoints, live
     from engine.runs.directory import effective_recipe
     from engine.runs.journal import effective, read
+    from engine.runs.summary import launch_options
+    from engine.search import live as search
     from tui.commands.show import facts_of
 
     load_parts_of(run_dir)
+    asked = [edit_to_json(edit) for edit in edits]
+    if launch_options(run_dir).get("kind") == "search":
+        search.change(effective_recipe(run_dir), asked, lambda text: sound_recipe(run_dir, Document.from_text(text)))
+        return
     records = effective(read(run_dir))
     facts = facts_of(run_dir)
     last = None if paused else checkpoints.latest(records) or {"step": 0}
@@ -47,7 +53,7 @@ def check_resume(run_dir: Path, edits: Sequence[Edit], *, paused: bool) -> None:
     text = effective_recipe(run_dir, step)
     rows = [record for record in records if record["type"] == "epoch" and (step is None or record["step"] <= step)]
     begun = max((record["epoch"] for record in rows), default=0)
-    live.change(text, read_recipe(text), [edit_to_json(edit) for edit in edits], read_recipe, begun)
+    live.change(text, read_recipe(text), asked, read_recipe, begun)
 
 
 def sound_recipe(run_dir: Path, document: Document) -> Recipe:

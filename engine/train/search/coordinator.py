@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING
 
 from engine.errors import UserError
 from engine.history.best import lower_is_better
-from engine.recipe.edits import Edit, edit_from_json
-from engine.recipe.splice import apply_edits
 from engine.runs.directory import RECIPE, RESOLVED, effective_recipe
 from engine.runs.journal import Journal, number
 from engine.runs.later import SyncLater
@@ -37,6 +35,7 @@ from engine.runs.records import (
     TrialEpochs,
 )
 from engine.runs.storage import replace as replace_file
+from engine.search import live
 from engine.search.importance import importance
 from engine.search.score import best_trial, row_of
 from engine.search.settings import Settings, settings_of
@@ -58,8 +57,6 @@ TOLD_EVERY = 0.05
 WEIGHED_EVERY = 10
 """Completed trials between two looks at what matters."""
 BEAT_EVERY = 10.0
-LIVE = ("search.trials", "search.minutes")
-"""What of a search can change while it runs."""
 
 
 class Search(Duty):
@@ -401,14 +398,10 @@ class Search(Duty):
 
     def _change(self, change: Change) -> None:
         """Take edits of the search over, or say why not."""
+        from engine.train.session import read_recipe
+
         try:
-            edits = tuple(edit_from_json(edit) for edit in change.edits)
-            fixed = [edit.path for edit in edits if edit.path not in LIVE]
-            if fixed:
-                raise UserError(
-                    f"{fixed[0]} cannot change in a search", f"these can: {', '.join(LIVE)}; else start a new search"
-                )
-            text = self._with(edits)
+            text, search = live.change(self.text, change.edits, read_recipe)
         except UserError as error:
             if change.id is None:
                 raise
@@ -418,20 +411,10 @@ class Search(Duty):
             self.write(CommandAccepted(id=change.id))
         self.text = text
         self.write(Edited(step=0, id=change.id, edits=change.edits))
+        self._write_resolved()
         if self.settings is not None and self.study is not None:
-            from engine.train.session import read_recipe
-
-            search = read_recipe(text).search
-            assert search is not None
             self.settings = replace(self.settings, trials=search.trials, minutes=search.minutes)
             self.study.settings = self.settings
-
-    def _with(self, edits: tuple[Edit, ...]) -> str:
-        from engine.train.session import read_recipe
-
-        text = apply_edits(self.text, edits)
-        read_recipe(text)
-        return text
 
     # The end
 
