@@ -75,7 +75,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("run.pause", "Pause or go on", "p", ("f6",), "work", hint="pause"),
     Action("run.stop", "Stop the run…", "x", ("shift+f5", "f17"), "work", hint="stop"),
     # A search
-    Action("search.start", "Search: try settings", "S", ("ctrl+f9",), "recipe"),
+    Action("search.start", "Search: try the settings of its space", "S", ("ctrl+f9",), "recipe", hint="search"),
     Action("search.apply", "Put the trial's settings into the recipe", "y", ("f7",), "trials", hint="recipe"),
     Action("search.train", "Train the trial's settings", "t", ("f5",), "trials", hint="train"),
     Action("search.open", "Open the trial's own run", "e", ("f4",), "trials", hint="open"),

@@ -21,6 +21,8 @@ POINTS = 400_000
 """Points that all curves together may hold."""
 MOST = 512
 """Points that one curve may hold."""
+NUMBERS = 1_000_000
+"""Numbers that trials may have; whatever names another is no record of a search."""
 LEAST = 8
 """Points that a curve may always hold."""
 
@@ -116,8 +118,6 @@ class Trials:
         """By number, in the order in which they were first heard of."""
         self.order: list[int] = []
         """Numbers of the trials that are over, in the order in which they ended."""
-        self.best_so_far: list[float] = []
-        """By place in `order`: the best value of a completed trial until then; nan before the first."""
         self.best: TrialRow | None = None
         """The completed trial with the best value; the one with the lowest number on a tie."""
         self.importance: dict[str, float] = {}
@@ -129,6 +129,8 @@ class Trials:
         """Series names of the metrics that any trial has told, in the order of telling."""
         self.version = 0
         """Grows with every change."""
+        self.turns = 0
+        """Grows when a trial begins or ends, not with every epoch."""
         self.points = 0
         """Points that all curves hold."""
         self._most = MOST
@@ -193,12 +195,14 @@ class Trials:
         else:
             self._place(row)
         self.version += 1
+        self.turns += 1
 
     def on_importance(self, record: Json) -> None:
         """An `importance` record."""
         self.importance = {str(path): number(share) for path, share in (record.get("values") or {}).items()}
         self.importance_trials = int(record.get("trials") or 0)
         self.version += 1
+        self.turns += 1
 
     def on_end(self) -> None:
         """The search has stopped, or a new life begins: nothing trains until it is heard of again."""
@@ -206,33 +210,50 @@ class Trials:
             if row.state == "running":
                 row.state = "waiting"
         self.version += 1
+        self.turns += 1
 
     def ended(self) -> list[TrialRow]:
         """The trials that are over, in the order in which they ended."""
         return [self.rows[trial] for trial in self.order]
 
+    def best_so_far(self) -> list[float]:
+        """By trial number, up to the highest that is over: the best value of a completed trial with that number or a
+        lower one; nan before the first."""
+        found: list[float] = []
+        best = math.nan
+        for trial in range(max(self.order, default=-1) + 1):
+            row = self.rows.get(trial)
+            if row is not None and row.state == "completed" and self.better(row.value, best):
+                best = row.value
+            found.append(best)
+        return found
+
     def _row(self, trial: Any) -> TrialRow:
         trial = int(trial)
+        if not 0 <= trial < NUMBERS:
+            raise ValueError(f"no search has a trial {trial}")
         row = self.rows.get(trial)
         if row is None:
             row = self.rows[trial] = TrialRow(trial)
+            self.turns += 1
         return row
 
     def _place(self, row: TrialRow) -> None:
         self.order.append(row.number)
-        before = self.best_so_far[-1] if self.best_so_far else math.nan
-        counts = row.state == "completed" and self.better(row.value, before)
-        self.best_so_far.append(row.value if counts else before)
-        tied = row.state == "completed" and self.best is not None and row.value == self.best.value
-        if counts or (tied and self.best is not None and row.number < self.best.number):
+        if row.state != "completed" or math.isnan(row.value):
+            return
+        best = self.best
+        tied = best is not None and row.value == best.value and row.number < best.number
+        if best is None or tied or self.better(row.value, best.value):
             self.best = row
 
     def _rank(self) -> None:
         """Everything that follows from the order, anew."""
-        order, self.order, self.best_so_far, self.best = self.order, [], [], None
+        order, self.order, self.best = self.order, [], None
         for trial in order:
             self._place(self.rows[trial])
         self.version += 1
+        self.turns += 1
 
     def _grow(self, curve: Curve, epoch: int, value: float) -> None:
         self.points += curve.add(epoch, value, self._most)

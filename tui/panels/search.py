@@ -28,6 +28,7 @@ from tui.views.search.axes import labels
 from tui.workbench.context import Context
 
 SPACE = "search.space"
+RANGES = ("uniform", "log_uniform", "int", "choice")
 KINDS = "uniform, log_uniform, int: [low, high]; choice: [a, b, c]"
 
 
@@ -84,7 +85,10 @@ class SpaceList(OptionList):
             short = name if cell_len(name) <= room else set_cell_size(name, room - 1) + "…"
             line = Text(set_cell_size(short, room), no_wrap=True, overflow="ellipsis")
             bad = any(at.startswith(child(SPACE, path)) for at in wrong)
-            line.append(f"  {clean(entry_words(entry))}", colours.get("error" if bad else "text-muted", ""))
+            words = clean(entry_words(entry))
+            if cell_len(words) > width - room - 2:
+                words = set_cell_size(words, max(1, width - room - 3)).rstrip() + "…"
+            line.append(f"  {words}", colours.get("error" if bad else "text-muted", ""))
             rows.append(line)
         if not rows:
             rows = [Text("none yet: + adds one", colours.get("text-muted", ""))]
@@ -176,7 +180,8 @@ class SpaceList(OptionList):
         except UserError as error:
             self.context.say(f"{error.message}\n{error.hint}".strip(), "error")
             return
-        if not isinstance(entry, dict) or len(entry) != 1:
+        kinds = list(entry) if isinstance(entry, dict) else []
+        if len(kinds) != 1 or kinds[0] not in RANGES or not isinstance(entry[kinds[0]], list):
             self.context.say(f"A range is one of {KINDS}.", "error")
             return
         self._wanted = path

@@ -102,7 +102,8 @@ def usual(info: FieldInfo, value: Any) -> dict[str, Any] | None:
     if not plain or not math.isfinite(value):
         return {"uniform": [0.1, 10.0]} if info.gt == 0 and info.nullable else None
     if info.log and value > 0:
-        return {"log_uniform": _round((max(low, value / 10), min(high, value * 10)))}
+        around = max(low, value / 10), min(high, value * 10)
+        return {"log_uniform": _round(around)} if 0 < around[0] < around[1] else None
     if math.isfinite(low) and math.isfinite(high):
         return {"uniform": _round((low, high))}
     span = abs(value) or 1.0

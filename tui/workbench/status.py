@@ -204,6 +204,12 @@ def search_cells(tab: Tab, history: History) -> list[Cell]:
     return cells
 
 
+def searches(tab: Tab) -> bool:
+    """Whether the recipe names something to search."""
+    document = tab.context.document
+    return document is not None and bool(document.get("search.space", None))
+
+
 def play_hint(run: ReplayedRun) -> str:
     """What space does now."""
     return "again" if run.at_end else "hold" if run.playing else "go on"
@@ -243,7 +249,9 @@ def hint_cells(tab: Tab | None, typing: bool) -> list[Cell]:
     state = tab.context.run.history.state if tab is not None and tab.context.run is not None else ""
     run = tab.context.run if tab is not None else None
     ended = run is not None and not run.alive
-    for action in ACTIONS:
+    # Whoever watches a recording steers that first.
+    actions = sorted(ACTIONS, key=lambda action: action.where != "recording") if place == "search_replay" else ACTIONS
+    for action in actions:
         if not action.hint or not available(action, place) or action.id in ("view.palette", "view.keys"):
             continue
         if action.id in ("file.quick_open", "recipe.undo"):
@@ -255,6 +263,8 @@ def hint_cells(tab: Tab | None, typing: bool) -> list[Cell]:
         if action.where == "trials" and not (run is not None and run.history.trials.rows):
             continue
         if action.id == "recipe.fix" and not (tab is not None and any(problem.fixes for problem in tab.problems)):
+            continue
+        if action.id == "search.start" and not (tab is not None and searches(tab)):
             continue
         if action.id == "recipe.save" and not (tab is not None and tab.dirty):
             continue

@@ -73,7 +73,8 @@ def test_a_search_as_it_goes() -> None:
     )
     found = history.trials
     assert found.order == [1, 0, 2, 3] and found.metrics == ["val_accuracy"]
-    assert found.best_so_far == [0.6, 0.6, 0.6, 0.5], "a pruned trial is never the best"
+    best = found.best_so_far()
+    assert math.isnan(best[0]) and best[1:] == [0.6, 0.6, 0.5], "a pruned trial is never the best"
     assert found.best is found.rows[3] and math.isnan(found.rows[2].value)
     assert [found.count(state) for state in ("completed", "pruned", "failed")] == [2, 1, 1]
     assert found.importance == {"optimizer.lr": 0.8, "optimizer.momentum": 0.2} and found.importance_trials == 2
@@ -82,19 +83,24 @@ def test_a_search_as_it_goes() -> None:
 
 def test_a_metric_that_is_better_when_higher() -> None:
     found = fold({**PLAN, "monitor": "val_accuracy"}, trial(0, 0.5), trial(1, "nan"), trial(2, 0.7), trial(3, 0.7))
-    assert found.trials.best_so_far == [0.5, 0.5, 0.7, 0.7] and found.trials.best is found.trials.rows[2]
+    assert found.trials.best_so_far() == [0.5, 0.5, 0.7, 0.7] and found.trials.best is found.trials.rows[2]
     late = Trials()
     late.on_trial(trial(0, 0.5))
     late.on_trial(trial(1, 0.7))
     assert late.best is late.rows[0]
     late.set_monitor("val_accuracy")
-    assert late.best is late.rows[1] and late.best_so_far == [0.5, 0.7]
+    assert late.best is late.rows[1] and late.best_so_far() == [0.5, 0.7]
+
+
+def test_on_a_tie_the_lowest_number_is_best_whichever_ended_first() -> None:
+    found = fold(PLAN, trial(4, 0.5), trial(2, 0.5), trial(3, 0.5)).trials
+    assert found.best is found.rows[2] and found.best_so_far()[2:] == [0.5, 0.5, 0.5]
 
 
 def test_values_that_are_no_numbers() -> None:
     found = fold(PLAN, epochs(1, t0="nan", t1=None), trial(0, "nan"), trial(1, "inf"), trial(2, "-inf")).trials
-    assert math.isnan(found.rows[0].curve.last) and math.isnan(found.best_so_far[0])
-    assert found.best_so_far[1] == math.inf and found.best is found.rows[2]
+    assert math.isnan(found.rows[0].curve.last) and math.isnan(found.best_so_far()[0])
+    assert found.best_so_far()[1] == math.inf and found.best is found.rows[2]
 
 
 def test_a_trial_that_was_cut_off_begins_anew_in_the_next_life() -> None:
@@ -111,12 +117,12 @@ def test_a_trial_that_was_cut_off_begins_anew_in_the_next_life() -> None:
 
 def test_a_trial_that_is_told_twice_counts_once() -> None:
     found = fold(PLAN, trial(0, 0.2), trial(1, 0.5), trial(0, 0.7), epochs(9, t0=0.1)).trials
-    assert found.order == [0, 1] and found.best_so_far == [0.7, 0.5] and found.best is found.rows[1]
+    assert found.order == [0, 1] and found.best_so_far() == [0.7, 0.5] and found.best is found.rows[1]
     assert found.rows[0].state == "completed", "a late word changes nothing"
 
 
 def test_records_of_another_making_are_passed_over() -> None:
-    history = fold(PLAN, {"type": "trial"}, {"type": "trial_epochs", "numbers": "x"}, {"type": "importance"},
+    history = fold(PLAN, {"type": "trial"}, trial(-1, 0.1), trial(10**12, 0.1), {"type": "trial_epochs", "numbers": "x"}, {"type": "importance"},
                    trial(0, 0.5, state="dreaming"), trial(1, 0.4, params=None, edits=None, metrics=None))  # fmt: skip
     assert history.trials.rows[0].state == "failed" and history.trials.best is history.trials.rows[1]
 

@@ -39,40 +39,39 @@ def draw(sheet: Sheet, grid: Grid, now: Scale | None) -> Scale | None:
         return now
     left, width, height = GUTTER, max(1, grid.width - GUTTER), max(1, grid.height - 3)
     scale = sheet.scale(rows, now)
-    end = extent(len(rows), sheet.planned)
+    numbers = np.array([row.number for row in rows])
+    end = extent(int(numbers.max()) + 1, sheet.planned)
     y_axis(grid, scale, 1, height)
-    ticks = [((tick - 0.5) / end, number(tick)) for tick in whole_ticks(end, width) if tick >= 1]
+    ticks = [((tick + 0.5) / end, number(tick)) for tick in whole_ticks(end - 1, width)]
     x_axis(grid, 1 + height, left, width, ticks, "trial")
 
     dots = 2 * width
     line = np.full((1, dots), np.nan)
-    best = np.asarray(trials.best_so_far)
-    place = (np.arange(dots) + 0.5) / dots * end
-    at = np.minimum(np.floor(place + 0.5).astype(np.int64), len(rows)) - 1
-    known = (place <= len(rows)) & (at >= 0)
+    best = np.asarray(trials.best_so_far())
+    at = np.floor((np.arange(dots) + 0.5) / dots * end).astype(np.int64)
+    known = at < len(best)
     line[0, known] = lines.rows_of(lines.shares_of(best[at[known]], scale.low, scale.high, scale.log), 4 * height)
 
     roomy = end * 2 <= width
-    values = np.array([row.value for row in rows])
-    shares = lines.shares_of(values, scale.low, scale.high, scale.log)
+    shares = lines.shares_of(np.array([row.value for row in rows]), scale.low, scale.high, scale.log)
     points = np.zeros((4 * height, dots), dtype=np.bool_)
     if not roomy:
         there = ~np.isnan(shares)
-        across = np.minimum((np.arange(len(rows)) + 0.5) / end * dots, dots - 1).astype(np.int64)
-        down = np.floor(lines.rows_of(shares, 4 * height)[there] + 0.5).astype(np.int64)
-        points = lines.dots(across[there], down, dots, 4 * height)
+        across = np.minimum((numbers[there] + 0.5) / end * dots, dots - 1).astype(np.int64)
+        down = np.floor(lines.rows_of(shares[there], 4 * height) + 0.5).astype(np.int64)
+        points = lines.dots(across, down, dots, 4 * height)
     lines.lay(grid, left, 1, [(points, OTHER), (lines.many(line, 4 * height), BEST)])
 
     for index, row in enumerate(rows):
-        x = left + min(width - 1, int((index + 0.5) / end * width))
+        x = left + min(width - 1, int((row.number + 0.5) / end * width))
         if math.isnan(row.value):
             grid.put(x, 1 + height, "!", CHOSEN if sheet.special(row) else "chart--bad")
         elif roomy and not sheet.special(row):
-            share = shares[index]
+            share = float(shares[index])
             sign = "▴" if share > 1.001 else "▾" if share < -0.001 else SIGNS.get(row.state, "!")
-            grid.put(x, 1 + row_of(float(share), height), sign, OTHER)
+            grid.put(x, 1 + row_of(share, height), sign, OTHER)
     for chosen, style, sign in outstanding(sheet):
-        x = left + min(width - 1, int((trials.order.index(chosen.number) + 0.5) / end * width))
+        x = left + min(width - 1, int((chosen.number + 0.5) / end * width))
         grid.put(x, 1 + row_of(scale.share(chosen.value), height), sign, style)
     items = legend(sheet, "◆", "○")
     items.append(("so far", "⠤⠤", BEST))

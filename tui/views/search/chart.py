@@ -58,14 +58,23 @@ class TrialChart(Canvas):
         super().__init__(id=id)
         self.kind = "best"
         self.sheet = Sheet()
+        self._monitor = ""
         self._scales: dict[tuple[str, bool], Scale | None] = {}
+        self._drawn: tuple[object, ...] = ()
 
     def show(self, sheet: Sheet, kind: str) -> None:
         """Show a search. Scales stay while everything fits on them."""
-        if sheet.trials is not self.sheet.trials or sheet.trials.monitor != self.sheet.trials.monitor:
+        trials = sheet.trials
+        if trials is not self.sheet.trials or trials.monitor != self._monitor:
             self._scales.clear()
+            self._monitor = trials.monitor
+        # Of what happens between a trial's begin and its end only its curve tells.
+        turns = trials.version if kind == "curves" else trials.turns
+        drawn = (sheet, kind, turns, id(trials), self.content_size)
         self.sheet, self.kind = sheet, kind
-        self.repaint()
+        if drawn != self._drawn:
+            self._drawn = drawn
+            self.repaint()
 
     def paint(self, grid: Grid) -> None:
         """Draw the chart that is shown."""

@@ -29,7 +29,8 @@ def state_words(history: History, alive: bool, planned: int | None, log: str = "
             return Words("‖", "paused: p goes on", "calm", done=share)
         if history.progress is not None or not trials.rows:
             return words(history, True)
-        return Words("▶", f"{trials.count('running')} at work", "busy", done=share)
+        at_work = trials.count("running")
+        return Words("▶", f"running, {at_work} at work" if at_work else "running", "busy", done=share)
     if finished is None or finished.get("inferred"):
         at = f"after {_trials(done)}"
         more = "r resumes the search: what is done stays done."

@@ -16,6 +16,7 @@ from tui.views.search.axes import Axis, value_words
 from tui.views.search.sheet import (
     GOOD,
     OTHER,
+    POINTS,
     WORK,
     Sheet,
     good,
@@ -38,8 +39,8 @@ ENOUGH = 12
 
 def draw(sheet: Sheet, grid: Grid, now: Scale | None) -> Scale | None:
     """Draw into `grid`; returns the scale of the result, to be given again."""
-    rows = [row for row in sheet.trials.ended() if not math.isnan(row.value)]
-    words = f"{sheet.series} against each setting{' (log)' if sheet.log else ''}"
+    rows = sheet.drawn([row for row in sheet.trials.ended() if not math.isnan(row.value)], POINTS)
+    words = f"{sheet.series} by setting{' (log)' if sheet.log else ''}"
     if not rows or not sheet.axes:
         title(grid, words, ())
         say(grid, "No trial with a result yet.")

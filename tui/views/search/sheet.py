@@ -15,8 +15,10 @@ from tui.charts.scale import Scale, fit, number
 from tui.views.curves import TITLES
 from tui.views.search.axes import Axis
 
-LINES = 400
+LINES = 200
 """Most lines that a chart draws: more would be one block of dots."""
+POINTS = 2000
+"""Most points."""
 FEW = 32
 """Up to this many planned trials all have their place on the axis from the start."""
 OTHER, GOOD, WORK, BEST, CHOSEN = "chart--other", "chart--good", "chart--work", "chart--best", "chart--chosen"
@@ -54,11 +56,11 @@ class Sheet:
             return BEST
         return CHOSEN if row.number == self.chosen else ""
 
-    def drawn(self, rows: Sequence[TrialRow]) -> list[TrialRow]:
-        """At most about `LINES` of the trials, evenly; those that stand out or train are always among them."""
-        if len(rows) <= LINES:
+    def drawn(self, rows: Sequence[TrialRow], most: int = LINES) -> list[TrialRow]:
+        """At most about `most` of the trials, evenly; those that stand out or train are always among them."""
+        if len(rows) <= most:
             return list(rows)
-        every = math.ceil(len(rows) / LINES)
+        every = math.ceil(len(rows) / most)
         return [row for at, row in enumerate(rows) if at % every == 0 or self.special(row) or row.state == "running"]
 
 
