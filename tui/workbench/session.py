@@ -285,7 +285,7 @@ class Session:
         messages: list[type[Message]] = [HistoryChanged]
         for record in records:
             kind = record.get("type")
-            if kind not in ("steps", "probe", "trial_epochs"):
+            if kind not in ("steps", "probe", "trial_epochs", "device_use"):
                 tab.write_event(words.event_line(record))
             if kind == "command_refused" and run.sent.pop(record.get("id", ""), None) is not None:
                 tab.undo[:] = [step for step in tab.undo if step.id != record.get("id")]
