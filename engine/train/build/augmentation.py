@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from engine.errors import UserError
 from engine.parts.augmentation import (
     Augmentation,
     ColorJitter,
@@ -59,8 +60,8 @@ class Mix:
         return self.weight * own + (1 - self.weight) * others
 
 
-Change = Callable[[Tensor, Sequence[Tensor], Mix | None], Tensor]
-"""A batch, the plans of its samples, how it is mixed; to the batch, changed."""
+Change = Callable[[Tensor, Mapping[int, Tensor], Mix | None], Tensor]
+"""A batch, the plans of its samples by augmentation, how it is mixed; to the batch, changed."""
 
 
 class Augmenter:
@@ -72,16 +73,24 @@ class Augmenter:
     """
 
     def __init__(self, augmentations: Sequence[Augmentation], seed: int, device: torch.device | str) -> None:
+        for part in augmentations:
+            if part.type_name() not in PLAN:
+                raise UserError(
+                    f"goodfit does not know how to apply {part.type_name()}", "use an augmentation of `goodfit parts`"
+                )
         self.augmentations = list(augmentations)
         self.seed = seed
         self.device = torch.device(device)
         self._steady = [part for part in self.augmentations if part.steady]
         self._mixup = next(((n, part) for n, part in enumerate(self.augmentations) if isinstance(part, Mixup)), None)
         self._epoch, self._rows = -1, 0
-        self._plans: list[Tensor] = []
+        self._plans: dict[int, Tensor] = {}
         self._shape: torch.Size | None = None
         self._early: Gather | None = None
+        self._gathers: list[Gather] = []
         self._changes: list[Change] = []
+        self._drawing: list[int] = []
+        """Augmentations, beside moves, whose samples draw something."""
 
     @property
     def mixes(self) -> bool:
@@ -107,8 +116,10 @@ class Augmenter:
         `positions` (B,), on the host, say which samples of the training part it holds; it is batch `index` of the
         epoch.
         """
+        if x.shape[1:] != self._shape:
+            self._lay_out(x.shape[1:])
         mix = self.mix(epoch, index, len(x))
-        return self.change(x, self._chosen(positions, epoch, x.shape[1:]), mix, to_unit), mix
+        return self._change(x, self._chosen(positions, epoch), mix, to_unit), mix
 
     def change(
         self,
@@ -123,6 +134,11 @@ class Augmenter:
         """
         if x.shape[1:] != self._shape:
             self._lay_out(x.shape[1:])
+        return self._change(x, self._combined(plans), mix, to_unit)
+
+    def _change(
+        self, x: Tensor, plans: Mapping[int, Tensor], mix: Mix | None, to_unit: Callable[[Tensor], Tensor]
+    ) -> Tensor:
         if self._early is not None:
             x = self._early(x, plans)  # bytes are moved faster than floats, and scaling them later gives the same
         x = to_unit(x)
@@ -144,16 +160,24 @@ class Augmenter:
         blocks = [self._draw(np.arange(at, min(at + ROWS, rows)), epoch, shape) for at in range(0, rows, ROWS)]
         return [torch.cat(each).to(self.device) for each in zip(*blocks, strict=True)]
 
-    def _chosen(self, positions: Tensor, epoch: int, shape: Sequence[int]) -> list[Tensor]:
-        """The plans of a batch."""
+    def _chosen(self, positions: Tensor, epoch: int) -> dict[int, Tensor]:
+        """What the changes need of the plans of a batch."""
+        assert self._shape is not None
         rows = int(positions.max()) + 1
         if rows > ROWS:
-            return [plan.to(self.device) for plan in self._draw(positions.numpy(), epoch, shape)]
+            return self._combined([plan.to(self.device) for plan in self._draw(positions.numpy(), epoch, self._shape)])
         if epoch != self._epoch or rows > self._rows:
             self._epoch, self._rows = epoch, max(self._rows, 1 << (rows - 1).bit_length())
-            self._plans = self.plans(epoch, self._rows, shape)
+            self._plans = self._combined(self.plans(epoch, self._rows, self._shape))
         positions = positions.to(self.device)
-        return [plan.index_select(0, positions) for plan in self._plans]
+        return {number: plan.index_select(0, positions) for number, plan in self._plans.items()}
+
+    def _combined(self, plans: Sequence[Tensor]) -> dict[int, Tensor]:
+        """What the changes need of the plans."""
+        needed = {number: plans[number] for number in self._drawing}
+        for gather in self._gathers:
+            needed |= gather.combined(plans)
+        return needed
 
     def _draw(self, rows: Array, epoch: int, shape: Sequence[int]) -> list[Tensor]:
         return [
@@ -163,7 +187,8 @@ class Augmenter:
 
     def _lay_out(self, shape: torch.Size) -> None:
         """Find what can be done at once. Augmentations that change nothing are left out."""
-        self._shape, self._early, self._changes = shape, None, []
+        self._shape, self._early, self._changes, self._gathers, self._drawing = shape, None, [], [], []
+        self._epoch, self._rows = -1, 0
         moves: list[tuple[int, Augmentation]] = []
         for number, part in enumerate(self.augmentations):
             if part.idle(tuple(shape)):
@@ -177,6 +202,8 @@ class Augmenter:
             self._gather(moves)
             moves = []
             self._changes.append(alone(number, part))
+            if PLAN[part.type_name()] is not plan_nothing:
+                self._drawing.append(number)
         self._gather(moves)
 
     def _gather(self, moves: list[tuple[int, Augmentation]]) -> None:
@@ -184,6 +211,7 @@ class Augmenter:
             return
         assert self._shape is not None
         gather = Gather(moves, self._shape[-2], self._shape[-1], self.device)
+        self._gathers.append(gather)
         if not self._changes and self._early is None and not gather.fill:
             self._early = gather
         else:
@@ -206,6 +234,8 @@ def alone(number: int, part: Augmentation) -> Change:
     if isinstance(part, Mixup):
         return lambda x, plans, mix: x if mix is None else values.mixed_pairs(x, mix.weight, mix.partner)
     apply = APPLY[part.type_name()]
+    if PLAN[part.type_name()] is plan_nothing:
+        return lambda x, plans, mix: apply(part, x, x)
     return lambda x, plans, mix: apply(part, x, plans[number])
 
 

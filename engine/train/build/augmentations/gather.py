@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -86,19 +86,28 @@ class Gather:
         self._height, self._width = height, width
         self._pieces = [self._piece(piece, device) for piece in tabled(moves, height * width)]
 
-    def __call__(self, x: Tensor, plans: Sequence[Tensor]) -> Tensor:
-        """Images (B, C, H, W), raw or scaled, with their pixels moved; `plans` of all augmentations."""
+    def combined(self, plans: Sequence[Tensor]) -> dict[int, Tensor]:
+        """What it needs of the plans of all augmentations: by the place of a group's first one, the plan of that one
+        or, of those that share a table, the line in it (n,)."""
+        result = {}
+        for piece in self._pieces:
+            plan = plans[piece.numbers[0]]
+            for number, part in zip(piece.numbers[1:], piece.parts[1:], strict=True):
+                plan = plan * variants_of(part) + plans[number]
+            result[piece.numbers[0]] = plan
+        return result
+
+    def __call__(self, x: Tensor, plans: Mapping[int, Tensor]) -> Tensor:
+        """Images (B, C, H, W), raw or scaled, with their pixels moved; `plans` as `combined` gives them."""
         index = self._index(self._pieces[0], plans)
         for piece in self._pieces[1:]:
             index = composed(index, self._index(piece, plans), self._height * self._width)
         return moved(x, index, self.fill)
 
-    def _index(self, piece: Piece, plans: Sequence[Tensor]) -> Tensor:
+    def _index(self, piece: Piece, plans: Mapping[int, Tensor]) -> Tensor:
         plan = plans[piece.numbers[0]]
         if piece.table is None:
             return index_of(piece.parts[0], plan, self._height, self._width)
-        for number, part in zip(piece.numbers[1:], piece.parts[1:], strict=True):
-            plan = plan * variants_of(part) + plans[number]
         return piece.table.index_select(0, plan).long()
 
     def _piece(self, moves: Sequence[tuple[int, Augmentation]], device: torch.device) -> Piece:
@@ -107,13 +116,13 @@ class Gather:
         if math.prod(map(variants_of, parts)) * pixels in range(1, LARGEST_TABLE + 1):
             for part in parts:
                 index = index_of(part, torch.arange(variants_of(part)), self._height, self._width)
-                table = index if table is None else combined(table, index, pixels)
+                table = index if table is None else every_pair(table, index, pixels)
         if table is not None:
             table = table.to(torch.int16 if pixels < 2**15 else torch.int32).to(device)
         return Piece(numbers, parts, table)
 
 
-def combined(first: Tensor, second: Tensor, outside: int) -> Tensor:
+def every_pair(first: Tensor, second: Tensor, outside: int) -> Tensor:
     """Every index of first (m, H * W) followed by every one of second (n, H * W): (m * n, H * W)."""
     padded = functional.pad(first, (0, 1), value=outside)
     return padded.index_select(1, second.flatten()).view(-1, second.shape[1])

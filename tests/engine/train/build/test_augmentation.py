@@ -10,6 +10,8 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from engine.errors import UserError
+from engine.parts.augmentation import Augmentation
 from engine.parts.part import names
 from engine.recipe.schema import Data
 from engine.train.build import augmentation
@@ -172,6 +174,14 @@ def test_gray_images_have_no_colours() -> None:
     assert coloured.idle((1, 5, 8)) and not coloured.idle((3, 5, 8))
     x = images((1, 5, 8))
     assert torch.equal(changed(augment(coloured, useful("RandomHorizontalFlip", p=1.0)), x), x.flip(-1))
+
+
+def test_a_part_without_a_builder_is_said_plainly() -> None:
+    class Own(Augmentation):
+        """An augmentation of somebody's own."""
+
+    with pytest.raises(UserError, match="does not know how to apply Own"):
+        Augmenter([Own()], 0, "cpu")
 
 
 # What is drawn
