@@ -113,7 +113,7 @@ def main() -> None:
         work = work.smaller(asked.share, work.epochs)
     with tempfile.TemporaryDirectory(prefix="goodfit-bench-") as folder:
         path = make(work, Path(folder))
-        fit(replace(work, epochs=1), path, 1, asked.executor)
+        fit(replace(work, epochs=1), path, 1, asked.executor)()
         ledger = Ledger()
         stages(ledger)
         before = time.process_time()

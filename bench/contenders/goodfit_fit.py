@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -60,16 +61,13 @@ def recipe(work: Work, path: Path, seed: int, **train: Any) -> str:
     return "\n".join(lines) + "\n"
 
 
-def fit(work: Work, path: Path, seed: int, how: str) -> tuple[float, float]:
-    """Validation accuracy and loss of the last epoch, or of a search's best trial; `how` names an executor, else the
-    engine chooses."""
+def fit(work: Work, path: Path, seed: int, how: str) -> Callable[[], tuple[float, float]]:
+    """A whole run; `how` names an executor, else the engine chooses. What comes back gives the validation accuracy and
+    loss of the last epoch, or of a search's best trial, and clears away."""
     train = {"executor": how} if how else {}
     run_dir = begin(recipe(work, path, seed, **train), path.parent, "search" if work.trials else "train")
-    try:
-        live(run_dir)
-        return outcome(work, run_dir)
-    finally:
-        shutil.rmtree(run_dir.parent, ignore_errors=True)
+    live(run_dir)
+    return lambda: outcome(work, run_dir)
 
 
 def begin(text: str, base: Path, kind: str = "train") -> Path:
@@ -79,11 +77,11 @@ def begin(text: str, base: Path, kind: str = "train") -> Path:
 
 
 def outcome(work: Work, run_dir: Path) -> tuple[float, float]:
-    """What the run's journal says of its end."""
+    """What the run's journal says of its end. The run is gone afterwards."""
     records = read_journal(run_dir)
+    shutil.rmtree(run_dir.parent, ignore_errors=True)
     if records[-1].get("reason") != "completed":
-        log = run_dir / "worker.log"
-        raise RuntimeError(records[-1].get("message") or (log.read_text() if log.exists() else "no word"))
+        raise RuntimeError(records[-1].get("message", "the run did not end"))
     rows = next(record["rows"] for record in records if record["type"] == "data")
     assert (rows["train"], rows["validation"]) == (work.rows, work.validation), rows
     if work.trials:
