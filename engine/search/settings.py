@@ -39,13 +39,10 @@ def settings_of(recipe: Recipe, *, stacked: bool = True, gpu: bool = False) -> S
     """
     search = recipe.search or Search()
     space = read_space(search.space)
-    trials = search.trials
-    if search.sampler == "grid":
-        trials = min(trials, math.prod(dimension.size or 1 for dimension in space))
     usual = 1 if not stacked else TOGETHER_ON_GPU if gpu else TOGETHER
     return Settings(
         space=space,
-        trials=trials,
+        trials=how_many(search, space),
         minutes=search.minutes,
         sampler=search.sampler,
         pruner=search.pruner,
@@ -53,3 +50,10 @@ def settings_of(recipe: Recipe, *, stacked: bool = True, gpu: bool = False) -> S
         together=usual if search.together == "auto" else search.together,
         monitor=monitor(recipe),
     )
+
+
+def how_many(search: Search, space: Space) -> int:
+    """Trials in all: a grid has only so many points."""
+    if search.sampler != "grid":
+        return search.trials
+    return min(search.trials, math.prod(dimension.size or 1 for dimension in space))

@@ -20,7 +20,6 @@ from engine.runs.journal import Journal, read
 from engine.runs.lock import Lock
 from engine.runs.process import host
 from engine.runs.records import Checkpoint, Finished, Json, Plan, Reason, Record, Resumed, Started
-from engine.runs.records import Trial as TrialRecord
 from engine.runs.storage import write_new
 from engine.train import origin
 from engine.train.checkpoint import Saver
@@ -60,8 +59,8 @@ class Child:
         self.began = time.monotonic()
         root = family.run_dir.parent
         if trial.run is None or not (root / trial.run).is_dir():
-            name = f"{family.name}-trial-{trial.number}"
-            trial.run = create(root, name, "train", trial.text, self._launch(), sync=False).name
+            family.persist(self._create)
+            assert trial.run is not None
             noted(trial.number, trial.run)
         self.run_dir = root / trial.run
         self._lock = Lock.acquire(self.run_dir, purpose="trial")
@@ -134,7 +133,7 @@ class Child:
         best = self.position.best
         scores = dict(best.row) if best else {}
         value = value_of(scores, self.monitor)
-        return row_of(
+        return trial_row(
             self.trial,
             state,
             message,
@@ -147,6 +146,12 @@ class Child:
             epochs=self.position.epoch,
             seconds=round(time.monotonic() - self.began, 6),
         )
+
+    def _create(self) -> None:
+        """Make the run's folder."""
+        name = f"{self._family.name}-trial-{self.trial.number}"
+        root = self._family.run_dir.parent
+        self.trial.run = create(root, name, "train", self.trial.text, self._launch(), sync=False).name
 
     def _launch(self) -> Json:
         shared = {key: self._family.options.get(key) for key in ("base", "argv", "device", "frozen", "parts")}
@@ -189,7 +194,7 @@ class Child:
             self._family.persist(lambda: write_new(resolved, dump(to_data(self.trial.recipe)).encode(), sync=False))
 
 
-def row_of(
+def trial_row(
     trial: Trial,
     state: str,
     message: str,
@@ -219,8 +224,3 @@ def row_of(
         "run": run,
         "message": message,
     }
-
-
-def record_of(row: Json) -> TrialRecord:
-    """A row as a record of the search's journal."""
-    return TrialRecord(**row)

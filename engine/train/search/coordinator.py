@@ -13,19 +13,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import UserError
-from engine.history.best import lower_is_better
 from engine.runs.directory import RECIPE, RESOLVED, effective_recipe
 from engine.runs.journal import Journal, number
 from engine.runs.later import SyncLater
-from engine.runs.lock import Lock, beat, probe
+from engine.runs.lock import Held, Lock, beat, probe
 from engine.runs.process import host
 from engine.runs.records import (
     CommandAccepted,
     CommandRefused,
     Edited,
     Finished,
-    Importance,
-    Json,
     Paused,
     Plan,
     Reason,
@@ -36,9 +33,8 @@ from engine.runs.records import (
 )
 from engine.runs.storage import replace as replace_file
 from engine.search import live
-from engine.search.importance import importance
-from engine.search.score import best_trial, row_of
-from engine.search.settings import Settings, settings_of
+from engine.search.score import row_of
+from engine.search.settings import Settings, how_many, settings_of
 from engine.train import origin
 from engine.train.desk import Change, Flags, StopReason
 from engine.train.duty import Duty, say
@@ -46,16 +42,15 @@ from engine.train.duty import Duty, say
 if TYPE_CHECKING:
     from engine.data.prepared import Prepared
     from engine.recipe.schema import Recipe
-    from engine.search.study import Asked, Study
+    from engine.search.study import Asked
     from engine.train import plan
     from engine.train.position import Row
+    from engine.train.search.book import Book
     from engine.train.search.child import Child, Family
     from engine.train.search.material import Material, Trial
 
 TOLD_EVERY = 0.05
 """Seconds between two `trial_epochs` records, at the least."""
-WEIGHED_EVERY = 10
-"""Completed trials between two looks at what matters."""
 BEAT_EVERY = 10.0
 
 
@@ -66,11 +61,8 @@ class Search(Duty):
         super().__init__(run_dir, lock, journal, flags)
         self.text = ""
         self.settings: Settings | None = None
-        self.study: Study | None = None
+        self.book: Book | None = None
         self._started: Started | None = None
-        self._told_rows: dict[int, Json] = {}
-        """`trial` rows in the journal, by number."""
-        self._weighed = 0
         self._since = 0.0
         """The journal's time at the plan, from which `search.minutes` counts."""
         self._epochs_told = 0.0
@@ -81,7 +73,6 @@ class Search(Duty):
 
     def _work(self) -> Finished:
         self._begin()
-        self._told_rows = {r["number"]: r for r in self.records if r["type"] == "trial"}
         material = self._load()
         with self.vigil.ending():  # from here on the search hears for itself
             pass
@@ -92,11 +83,10 @@ class Search(Duty):
                 if not batch:
                     break
                 self._train(batch, family)
-            self._catch_up()
-            self.persist(self._parts()[0].sync)
+            self._parts()[0].catch_up()
         if self.desk.wishes.stop is not None:
             return self._finished(self.desk.wishes.stop)
-        self._weigh(at_the_end=True)
+        self._parts()[0].weigh(at_the_end=True)
         return self._ended()
 
     def _begin(self) -> None:
@@ -120,6 +110,7 @@ class Search(Duty):
         """Read the data, decide the plan, and open the storage."""
         from engine.parts import catalog
         from engine.search.study import Study
+        from engine.train.search.book import Book
         from engine.train.search.material import Material
         from engine.train.session import data_record
 
@@ -138,7 +129,8 @@ class Search(Duty):
             )
         self._choice = self._plan(material)
         self.settings = self._settings(material)
-        self.study = Study(self._folder, self.settings, self.run_dir.name)
+        study = Study(self._folder, self.settings, self.run_dir.name)
+        self.book = Book(study, self.records, self.write, self.persist)
         return material
 
     def _plan(self, material: Material) -> plan.Choice:
@@ -212,7 +204,8 @@ class Search(Duty):
         Groups end at multiples of their size, so that a search that died goes on with the groups that it would have
         had.
         """
-        study, settings = self._parts()
+        book, settings = self._parts()
+        study = book.study
         while True:
             batch = study.taken() or self._left_behind()
             while self.heed() is None and not (batch and study.picked % settings.together == 0):
@@ -220,8 +213,7 @@ class Search(Duty):
                 if asked is None:
                     break
                 batch.append(asked)
-            self.persist(study.sync)
-            self._catch_up()
+            book.catch_up()
             if self.desk.wishes.stop is not None or (not batch and not self._others_work()):
                 return []
             if batch:
@@ -250,7 +242,7 @@ class Search(Duty):
                 "seconds": 0.0,
                 "message": error.sentence(),
             }
-            self._tell(row)
+            self._parts()[0].tell(row)
             return None
 
     def _choose(self, recipe: Recipe, prepared: Prepared) -> plan.Choice:
@@ -266,28 +258,38 @@ class Search(Duty):
     def _train(self, batch: list[Trial], family: Family) -> None:
         from engine.train.search import together
         from engine.train.search.alone import train_alone
-        from engine.train.search.child import Child
 
         for group in together.groups(batch):
             if self.heed() is not None or self.time_is_up():
                 return  # what has been picked is taken up by the next life, or never
-            if len(group) > 1:
-                self._training = [Child(family, trial, self._begun, len(group)) for trial in group]
+            self._training = self._children(group, family)
+            if len(self._training) > 1:
                 together.train_together(self._training, self)
-            else:
-                self._training = [Child(family, group[0], self._begun)]
+            elif self._training:
                 train_alone(self._training[0], self)
             self._training = []
 
+    def _children(self, group: list[Trial], family: Family) -> list[Child]:
+        """The runs of the trials; one that a person is at work on is left to them."""
+        from engine.train.search.child import Child, trial_row
+
+        found = []
+        for trial in group:
+            try:
+                found.append(Child(family, trial, self._begun, len(group)))
+            except Held as held:
+                self._parts()[0].tell(trial_row(trial, "failed", held.sentence(), run=trial.run))
+        return found
+
     def _begun(self, number: int, run: str) -> None:
-        study, _ = self._parts()
-        self.persist(lambda: study.begun(number, run))
+        book, _ = self._parts()
+        self.persist(lambda: book.study.begun(number, run))
 
     def _left_behind(self) -> list[Asked]:
         """Trials of workers that joined this search and are gone; only the search itself takes them over."""
         if self._folder != self.run_dir:
             return []
-        study, _ = self._parts()
+        study = self._parts()[0].study
         found = []
         for worker, trials in study.elsewhere().items():
             if probe(self.run_dir.parent / worker) == "dead":
@@ -298,7 +300,7 @@ class Search(Duty):
 
     def _others_work(self) -> bool:
         """Whether workers that joined this search still have trials, for whose results it waits."""
-        study, _ = self._parts()
+        study = self._parts()[0].study
         alive = (probe(self.run_dir.parent / worker) == "alive" for worker in study.elsewhere())
         return self._folder == self.run_dir and any(alive)
 
@@ -339,7 +341,7 @@ class Search(Duty):
         """Take the rows of an epoch that these trials have finished; which of them are given up."""
         from engine.train.early_stopping import value_of
 
-        study, _ = self._parts()
+        study = self._parts()[0].study
         values = [value_of(row, child.monitor) for child, row in zip(children, rows, strict=True)]
         now = time.monotonic()
         if last or now - self._epochs_told >= TOLD_EVERY:
@@ -361,38 +363,7 @@ class Search(Duty):
 
     def over(self, child: Child, state: str, message: str = "", *, broke: bool = False) -> None:
         """A trial is over; its run has been closed."""
-        self._tell(child.row(state, message), broke=broke)
-
-    def _tell(self, row: Json, *, broke: bool = False) -> None:
-        study, _ = self._parts()
-        self.persist(lambda: study.tell(row, broke=broke))
-        self._journal_trial(row)
-
-    def _catch_up(self) -> None:
-        """Journal every trial that is over, by whichever process, and that the journal does not have yet."""
-        study, _ = self._parts()
-        for row in study.rows():
-            self._journal_trial(row)
-
-    def _journal_trial(self, row: Json) -> None:
-        from engine.train.search.child import record_of
-
-        if row["number"] not in self._told_rows:
-            self._told_rows[row["number"]] = row
-            self.write(record_of(row))
-            self._weigh()
-
-    def _weigh(self, *, at_the_end: bool = False) -> None:
-        """Journal how much each setting matters, now and then and at the end."""
-        rows = [row for _, row in sorted(self._told_rows.items()) if row["state"] == "completed"]
-        if len(rows) == self._weighed or not (at_the_end or len(rows) - self._weighed >= WEIGHED_EVERY):
-            return
-        _, settings = self._parts()
-        sign = 1.0 if lower_is_better(settings.monitor) else -1.0
-        values = importance(settings.space, [r["params"] for r in rows], [sign * number(r["value"]) for r in rows])
-        self._weighed = len(rows)
-        if values is not None:
-            self.write(Importance(values=values, trials=len(rows)))
+        self._parts()[0].tell(child.row(state, message), broke=broke)
 
     # Changes
 
@@ -412,28 +383,25 @@ class Search(Duty):
         self.text = text
         self.write(Edited(step=0, id=change.id, edits=change.edits))
         self._write_resolved()
-        if self.settings is not None and self.study is not None:
-            self.settings = replace(self.settings, trials=search.trials, minutes=search.minutes)
-            self.study.settings = self.settings
+        if self.settings is not None and self.book is not None:
+            trials = how_many(search, self.settings.space)
+            self.settings = replace(self.settings, trials=trials, minutes=search.minutes)
+            self.book.study.settings = self.settings
 
     # The end
 
     def _ended(self) -> Finished:
-        rows = list(self._told_rows.values())
-        completed = [row for row in rows if row["state"] == "completed"]
-        if rows and not completed:
-            first = min(rows, key=lambda row: int(row["number"]))
+        book, settings = self._parts()
+        if book.rows and not book.completed:
+            first = book.rows[min(book.rows)]
             return self._finished("error", f"no trial was completed; trial {first['number']}: {first['message']}")
         message = ""
-        if self.settings is not None and self.time_is_up() and len(rows) < self.settings.trials:
-            message = f"the time was up after {len(rows)} of {self.settings.trials} trials"
+        if self.time_is_up() and len(book.rows) < settings.trials:
+            message = f"the time was up after {len(book.rows)} of {settings.trials} trials"
         return self._finished("completed", message)
 
     def _finished(self, reason: Reason, message: str = "") -> Finished:
-        rows = list(self._told_rows.values())
-        best = best_trial(rows, self.settings.monitor) if self.settings else None
-        states = [row["state"] for row in rows]
-        counts = {state: states.count(state) for state in ("completed", "pruned", "failed")}
+        best = self.book.best() if self.book else None
         return Finished(
             reason=reason,
             best_epoch=best["best_epoch"] if best else None,
@@ -441,7 +409,7 @@ class Search(Duty):
             test=None,
             recipe=self.text,
             message=message,
-            details={"trials": len(rows), **counts},
+            details=self.book.counts() if self.book else {},
         )
 
     def _failure(self, error: BaseException) -> Finished:
@@ -461,6 +429,6 @@ class Search(Duty):
         except OSError as error:
             say(f"{RESOLVED} could not be written: {error.strerror}")
 
-    def _parts(self) -> tuple[Study, Settings]:
-        assert self.study is not None and self.settings is not None
-        return self.study, self.settings
+    def _parts(self) -> tuple[Book, Settings]:
+        assert self.book is not None and self.settings is not None
+        return self.book, self.settings

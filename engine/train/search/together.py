@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import time
 import traceback
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,7 +18,7 @@ from engine.data.prepared import Prepared
 from engine.errors import UserError
 from engine.parts.scheduler import monitored_series
 from engine.recipe.schema import Recipe
-from engine.runs.records import Epoch
+from engine.runs.records import Checkpoint, Epoch
 from engine.runs.storage import StorageError
 from engine.train import early_stopping, guess, plan
 from engine.train.build.loss import build_loss
@@ -305,8 +306,7 @@ class Group:
             epoch = child.position.epoch + 1
             message = f"{what} is not finite at step {step}, epoch {epoch}; a lower learning rate may help"
             child.position.step = step - 1
-            for record in child.saver.save_best():
-                child.commit(record)
+            self._keep(child, child.saver.save_best())
             child.close("non_finite", message, {"what": what, "step": step, "epoch": epoch})
             self._host.over(child, "failed", message, broke=True)
         self._leave(stack, which.tolist())
@@ -329,8 +329,17 @@ class Group:
 
     def _save(self, stack: DenseStack, at: int) -> None:
         child = self.members[at]
-        for record in child.saver.save(_Model(stack, at), child.position, child.trial.text):
-            child.commit(record)
+        self._keep(child, child.saver.save(_Model(stack, at), child.position, child.trial.text))
+
+    def _keep(self, child: Child, records: Iterator[Checkpoint]) -> None:
+        """Commit what is saved."""
+        try:
+            for record in records:
+                child.commit(record)
+        except StorageError as error:  # a trial whose weights found no room has been trained all the same
+            if error.code == errno.ENOENT:
+                raise
+            say(error.sentence())
 
     def _save_all(self, stack: DenseStack) -> None:
         for at in range(len(self.members)):
