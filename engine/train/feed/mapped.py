@@ -1,4 +1,4 @@
-"""The feed for data that does not fit: rows are gathered from where they lie, a batch at a time.
+"""The feed for data that does not fit: rows are gathered from where they lie, a block at a time.
 
 Images from files lie in the cache of decoded images, mapped into memory: what the system's page cache holds of them is
 read at the speed of memory, and nothing has to fit. Arrays in memory that do not fit the device stay where they are.
@@ -7,20 +7,17 @@ read at the speed of memory, and nothing has to fit. Arrays in memory that do no
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from engine.data.prepared import Part
 from engine.data.samples import Mapped, Samples
-from engine.train.feed.feed import Batch, one_by_one
-from engine.train.feed.order import order
+from engine.train.feed.blocks import BlockFeed
 
 BUFFERS = 3
-"""Page-locked batches: one that is gathered, one on its way to the GPU, one to spare."""
+"""Page-locked blocks: one that is gathered, one on its way to the GPU, one to spare."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +28,11 @@ class Source:
     index: torch.Tensor | None
     """(N,) int64; None where all rows are the part's, in order."""
     shape: tuple[int, ...]
+
+    @property
+    def row_bytes(self) -> int:
+        """What one row takes."""
+        return self.flat.shape[1] * self.flat.element_size()
 
     def gather(self, positions: torch.Tensor, out: torch.Tensor | None = None) -> torch.Tensor:
         """(B, *shape) rows at these positions of the part, in memory of their own."""
@@ -58,7 +60,7 @@ def source_of(x: Samples) -> Source:
     return Source(flat.view(len(x), width), None, shape)
 
 
-class MappedFeed:
+class MappedFeed(BlockFeed):
     """Batches gathered from the part where it lies, and sent to the device."""
 
     kind = "mapped"
@@ -66,45 +68,39 @@ class MappedFeed:
     def __init__(
         self, part: Part, *, seed: int, batch_size: int, shuffle: bool, device: torch.device, reason: str = ""
     ) -> None:
-        self.reason = reason
-        self._length = len(part.rows)
         self._x, self._y = source_of(part.x), source_of(part.y)
-        self._seed, self._batch_size, self._shuffle, self._device = seed, batch_size, shuffle, device
-        self._epoch = -1
-        self._order: npt.NDArray[np.int64] = np.zeros(0, np.int64)
-        self._buffers = [_Buffer(self._x, self._y, batch_size) for _ in range(BUFFERS)] if device.type == "cuda" else []
+        self._device = device
+        super().__init__(
+            len(part.rows),
+            (self._x.row_bytes, self._y.row_bytes),
+            seed=seed,
+            batch_size=batch_size,
+            shuffle=shuffle,
+            home=torch.device("cpu"),
+            reason=reason,
+        )
+        rows = self._count * (batch_size + self._spare)
+        self._buffers = [_Buffer(self._x, self._y, rows) for _ in range(BUFFERS)] if device.type == "cuda" else []
         self._turn = 0
 
-    def batch(self, epoch: int, index: int) -> Batch:
-        positions = torch.from_numpy(self.positions(epoch, index))
+    def _rows(self, chosen: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         if self._buffers:
             self._turn = (self._turn + 1) % len(self._buffers)
-            x, y = self._buffers[self._turn].send(self._x, self._y, positions, self._device)
-        else:
-            x, y = self._x.gather(positions), self._y.gather(positions)
-            if self._device.type != "cpu":
-                x, y = x.to(self._device), y.to(self._device)
-        return Batch(x, y, positions)
-
-    def batches(self, epoch: int, first: int, count: int) -> Sequence[Batch]:
-        return one_by_one(self, epoch, first, count)
-
-    def positions(self, epoch: int, index: int) -> npt.NDArray[np.int64]:
-        if epoch != self._epoch:
-            self._order = order(self._seed, epoch, self._length, self._shuffle)
-            self._epoch = epoch
-        return self._order[index * self._batch_size : (index + 1) * self._batch_size]
+            return self._buffers[self._turn].send(self._x, self._y, chosen, self._device)
+        x, y = self._x.gather(chosen), self._y.gather(chosen)
+        return (x, y) if self._device.type == "cpu" else (x.to(self._device), y.to(self._device))
 
     def close(self) -> None:
         self._buffers.clear()
+        super().close()
 
 
 class _Buffer:
-    """Page-locked memory for one batch, so that its copy to the GPU goes on while the next one is gathered."""
+    """Page-locked memory for one block, so that its copy to the GPU goes on while the next one is gathered."""
 
-    def __init__(self, x: Source, y: Source, batch_size: int) -> None:
-        self._x = torch.empty((batch_size, x.flat.shape[1]), dtype=x.flat.dtype, pin_memory=True)
-        self._y = torch.empty((batch_size, y.flat.shape[1]), dtype=y.flat.dtype, pin_memory=True)
+    def __init__(self, x: Source, y: Source, rows: int) -> None:
+        self._x = torch.empty((rows, x.flat.shape[1]), dtype=x.flat.dtype, pin_memory=True)
+        self._y = torch.empty((rows, y.flat.shape[1]), dtype=y.flat.dtype, pin_memory=True)
         self._sent: torch.cuda.Event | None = None
 
     def send(

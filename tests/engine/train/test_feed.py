@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from engine.data.prepared import Part, Prepared
 from engine.data.samples import Mapped
 from engine.train.feed import opening
-from engine.train.feed.feed import Feed
+from engine.train.feed.feed import Batch, Feed
 from engine.train.feed.loader import LoaderFeed
 from engine.train.feed.mapped import MappedFeed
 from engine.train.feed.order import order, steps_per_epoch
@@ -76,8 +76,16 @@ def batches(feed: Feed, epoch: int, steps: int) -> list[tuple[bytes, ...]]:
         batch = feed.batch(epoch, index)
         assert torch.equal(batch.positions, torch.from_numpy(feed.positions(epoch, index).copy()))
         assert batch.x.is_contiguous() and batch.x.data_ptr() % 64 == 0
-        found.append((*(t.numpy().tobytes() for t in (batch.x, batch.y, batch.positions)), str(batch.x.shape)))
+        found.append(plain(batch))
+    # and the same of several at once, wherever the first of them is
+    for first in range(0, steps, max(1, steps // 3)):
+        count = min(5, steps - first)
+        assert [plain(batch) for batch in feed.batches(epoch, first, count)] == found[first : first + count]
     return found
+
+
+def plain(batch: Batch) -> tuple[bytes, ...]:
+    return (*(t.numpy().tobytes() for t in (batch.x, batch.y, batch.positions)), str(batch.x.shape).encode())
 
 
 @settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
