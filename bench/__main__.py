@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
+from bench.document import put_table
 from bench.rounds import Bench, Measured, to_stderr
 from bench.table import lines, machine, to_json, write
-from bench.works import BY_NAME, WORKS
+from bench.works import BY_NAME, WORKS, Work
 
 ROUNDS, FEW = 5, 3
 RESULTS = Path(__file__).parent / "results"
@@ -20,33 +21,41 @@ DOCUMENT = Path(__file__).parent.parent / "docs" / "performance.md"
 def main() -> int:
     """Measure and print; the exit code says nothing about goals."""
     asked = arguments()
-    works = [BY_NAME[name] for name in asked.works.split(",")] if asked.works else list(WORKS)
+    works = [BY_NAME[name] for name in asked.works.split(",")] if asked.works else list(filter(measurable, WORKS))
     if asked.quick:
         works = [work.smaller(0.1, 1) for work in works]
     rounds = asked.rounds or (2 if asked.quick else ROUNDS)
-    every: list[Measured] = []
     with tempfile.TemporaryDirectory(prefix="goodfit-bench-") as folder:
         bench = Bench(Path(folder))
         try:
             for work in works:
                 names = asked.only.split(",") if asked.only else ["goodfit", "plain", *work.peers]
                 measured = bench.measure(work, names, rounds, to_stderr, asked.few)
-                every.append(measured)
                 print("\n".join(lines(measured)), flush=True)
+                if asked.write:
+                    keep([measured], bench.versions)
         finally:
             bench.close()
-    content = {"machine": machine(), "versions": bench.versions, "works": {m.work.name: to_json(m) for m in every}}
-    if asked.write:
-        keep(content, every)
     return 0
 
 
-def keep(content: dict[str, Any], every: list[Measured]) -> None:
-    """Put the table on record: JSON, and the generated section of the document."""
-    from bench.document import put_table
+def measurable(work: Work) -> bool:
+    """Whether the machine has what the work is about: bf16 gains where the CPU multiplies tiles of it."""
+    try:
+        return work.precision != "bf16" or "amx_bf16" in Path("/proc/cpuinfo").read_text(encoding="ascii")
+    except OSError:
+        return False
 
-    write(RESULTS / "peers.json", content)
-    put_table(DOCUMENT, content, every)
+
+def keep(every: list[Measured], versions: dict[str, str]) -> None:
+    """Put the results on record, in place of those of the same works: JSON, and the table in the document."""
+    path = RESULTS / "peers.json"
+    before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    works = {**before.get("works", {}), **{measured.work.name: to_json(measured) for measured in every}}
+    works = {name: works[name] for name in BY_NAME if name in works}
+    content = {"machine": machine(), "versions": {**before.get("versions", {}), **versions}, "works": works}
+    write(path, content)
+    put_table(DOCUMENT, content)
 
 
 def arguments() -> argparse.Namespace:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from bench.rounds import Measured
-from bench.table import lines
+from bench.table import from_json, lines
 
 BEGIN, END = "<!-- table: begin (written by `make bench`) -->", "<!-- table: end -->"
 
 
-def put_table(path: Path, content: dict[str, Any], every: list[Measured]) -> None:
+def put_table(path: Path, content: dict[str, Any]) -> None:
     """Replace what stands between the marks."""
     machine = content["machine"]
     versions = ", ".join(f"{name} {number}" for name, number in sorted(content["versions"].items()))
@@ -20,7 +19,7 @@ def put_table(path: Path, content: dict[str, Any], every: list[Measured]) -> Non
         f"Versions: {versions}.",
         "",
     ]
-    table = [line for measured in every for line in lines(measured)]
+    table = [line for work in content["works"].values() for line in lines(from_json(work))]
     text = path.read_text(encoding="utf-8")
     before, rest = text.split(BEGIN)
     after = rest.split(END)[1]

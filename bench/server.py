@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.contenders.names import CONTENDERS
-from bench.works import Work
+from bench.works import Work, work_from
 
 
 def main(name: str) -> None:
@@ -38,7 +38,7 @@ def main(name: str) -> None:
     print(json.dumps({"versions": versions(module.PACKAGES)}), file=answers)
     for line in sys.stdin:
         asked = json.loads(line)
-        work = Work(**{key: tuple(v) if isinstance(v, list) else v for key, v in asked["work"].items()})
+        work = work_from(asked["work"])
         try:
             answer = timed(module.fit, work, Path(asked["path"]), asked["seed"], contender.how)
         except Exception as error:

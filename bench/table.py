@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
+from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from bench.contenders.names import CONTENDERS
-from bench.rounds import Measured
+from bench.rounds import Measured, Result
+from bench.works import work_from
 
 MARGIN = 0.02
 """How far validation accuracies may lie apart and still count as equal."""
@@ -76,8 +79,13 @@ def to_json(measured: Measured) -> dict[str, Any]:
         for name, goal in work.goals.items()
         if "goodfit" in results and (name in results or (name == "best" and measured.rivals()))
     }
-    sizes = {"rows": work.rows, "validation": work.validation, "epochs": work.epochs, "batch": work.batch}
-    return {"title": work.title, **sizes, "results": results, "goals": reached, "refused": measured.refused}
+    return {"work": asdict(work), "results": results, "goals": reached, "refused": measured.refused}
+
+
+def from_json(content: dict[str, Any]) -> Measured:
+    """What `to_json` has put down."""
+    results = {name: Result(**values) for name, values in content["results"].items()}
+    return Measured(work_from(content["work"]), results, dict(content["refused"]))
 
 
 def machine() -> dict[str, Any]:
@@ -97,7 +105,5 @@ def write(path: Path, content: dict[str, Any]) -> None:
     """As JSON with one line a list."""
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(content, indent=1)
-    import re
-
     text = re.sub(r"\[\s+([^\[\]{}]*?)\s+\]", lambda m: "[" + re.sub(r"\s+", " ", m[1]) + "]", text)
     path.write_text(text + "\n", encoding="utf-8")

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 TABULAR_PEERS = ("lightning", "lightning_lean", "skorch", "fastai", "fastai_lean", "keras", "ignite", "sklearn")
 IMAGE_PEERS = ("lightning_lean", "skorch", "fastai_lean", "keras", "ignite")
+
+
+def work_from(values: dict[str, Any]) -> Work:
+    """The inverse of `asdict`, for what has been JSON meanwhile."""
+    return Work(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
 
 
 @dataclass(frozen=True)
