@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import sys
 from typing import Any
 
@@ -123,3 +124,44 @@ def test_unknown_records_are_passed_over() -> None:
 def test_numbers_for_people() -> None:
     assert [show_count(n) for n in (7, 41234, 2.5e6, "nan")] == ["7", "41.2k", "2.5M", "nan"]
     assert [show_time(s) for s in (0, 59.6, 3723)] == ["0:00", "1:00", "1:02:03"]
+
+
+def trial(number: int, loss: float, *, state: str = "completed", message: str = "") -> dict[str, Any]:
+    params = {"optimizer.lr": 0.001 * (number + 1), "optimizer": {"type": "SGD"}}
+    scores = {"value": loss, "val_loss": loss, "train_loss": loss, "metrics": {"val_accuracy": 0.5}}
+    rest = {"best_epoch": 2, "epochs": 2, "seconds": 1.0, "run": f"20261122-0915-x-trial-{number}-00f{number}"}
+    return {"type": "trial", "number": number, "state": state, "params": params, "message": message, **scores, **rest}
+
+
+def test_a_search_is_a_line_a_trial_and_a_table(capsys: pytest.CaptureFixture[str]) -> None:
+    printer = TextPrinter()
+    printer.record({"type": "started", "kind": "search", "run": "s", "path": "/nowhere"})
+    printer.record(plan(trials=4))
+    printer.record(
+        {"type": "trial_epochs", "epoch": 1, "numbers": [0], "params": [{}], "train_loss": [1], "val_loss": [1]}
+    )
+    assert "trials " in printer.bar_line(79) and "0/4 done  1 at epoch 1" in printer.bar_line(79)
+    for record in (trial(0, 0.5), trial(1, 0.25), trial(2, math.nan, state="failed", message="no\x1b memory")):
+        printer.record(record)
+    assert "3/4 done" in printer.bar_line(200) and "best 0.25 (trial 1)" in printer.bar_line(200)
+    printer.record({"type": "importance", "values": {"optimizer.lr": 0.75, "optimizer": 0.25}, "trials": 2})
+    printer.record({"type": "finished", "reason": "stopped", "best": {}})
+    printer.close()
+    out, err = capsys.readouterr()
+    assert "trial 1  val_loss 0.25  val_accuracy 0.5  optimizer.lr 0.002" in out and "best so far" in out
+    assert "trial 2  failed: no" in out and "\x1b" not in out + err
+    assert "stopped; 3 of 4 trials" in out and "matters: optimizer.lr 75%, optimizer 25%" in out
+    table = [line for line in out.splitlines() if line.endswith(("00f0", "00f1"))]
+    assert [line.split()[0] for line in table] == ["1", "0"]
+    assert "--set optimizer.lr=0.002 --set 'optimizer={type: SGD}'" in err
+
+
+def test_a_resumed_search_knows_its_earlier_trials(capsys: pytest.CaptureFixture[str]) -> None:
+    printer = TextPrinter()
+    printer.take_in([{"type": "started", "kind": "search", "run": "s"}, plan(trials=2), trial(0, 0.1)])
+    assert capsys.readouterr().out == ""
+    printer.record({"type": "resumed", "from_step": 0})
+    printer.record(trial(1, 0.2))
+    printer.record({"type": "finished", "reason": "completed", "best": {}})
+    out = capsys.readouterr().out
+    assert "2 of 2 trials" in out and "00f0" in out and out.count("trial 0") == 0

@@ -61,7 +61,8 @@ def space(subject: Subject) -> None:
                 break
         if _starts(parts, INCOMPARABLE) and _monitor(subject) in ("val_loss", "train_loss"):
             message = f"trials with another {path} have losses on another scale, which cannot be compared"
-            subject.warn(here, message, "judge by a metric: train.early_stopping.monitor: val_accuracy, say")
+            hint = "judge by a metric: train.early_stopping.monitor: val_accuracy, say"
+            subject.warn(here, message, hint, subject.unset(here))
         if search.sampler == "grid" and isinstance(entry, dict) and not entry.keys() <= {"int", "choice"}:
             subject.error(here, "a grid needs values that can be counted", "use choice or int, or another sampler")
 
