@@ -12,6 +12,8 @@ from engine.machine import nvidia
 from engine.machine.nvidia import Gpu, Process
 
 GIB = 1 << 30
+BRIEFLY = 1.0
+"""Seconds for an answer that changes nothing but words."""
 SMALL = 256 << 20
 """A process with less than this is not worth a word."""
 
@@ -29,7 +31,7 @@ def find() -> Found:
     if torch.cuda.is_available():
         count = torch.cuda.device_count()
         if count == 1:
-            return Found(torch.device("cuda:0"), alone(gpus_of_torch()))
+            return Found(torch.device("cuda:0"), alone(gpus_of_torch(BRIEFLY)))
         gpus = gpus_of_torch()
         free = [_free(number, gpu) for number, gpu in enumerate(gpus)]
         return Found(torch.device(f"cuda:{emptiest(free)}"), reason(gpus, free))
@@ -38,17 +40,11 @@ def find() -> Found:
     return Found(torch.device("cpu"))
 
 
-def gpus_of_torch() -> list[Gpu | None]:
+def gpus_of_torch(patience: float = nvidia.PATIENCE) -> list[Gpu | None]:
     """What nvidia-smi says of each GPU that torch may use, in torch's order; None of one that it does not know."""
-    gpus = nvidia.look()
+    gpus = nvidia.look(patience)
     uuids = [uuid_of(number) for number in range(torch.cuda.device_count())]
     return match(gpus, uuids, nvidia.visible(gpus, os.environ))
-
-
-def gpu_of_torch(number: int, *, processes: bool = True) -> Gpu | None:
-    """The same of one GPU."""
-    gpus = nvidia.look(processes=processes)
-    return match(gpus, [uuid_of(number)], nvidia.visible(gpus, os.environ)[number : number + 1])[0]
 
 
 def uuid_of(number: int) -> str | None:

@@ -71,7 +71,7 @@ class Cards:
         monkeypatch.setattr(torch.cuda, "is_available", lambda: bool(uuids))
         monkeypatch.setattr(torch.cuda, "device_count", lambda: len(uuids))
         monkeypatch.setattr(devices, "uuid_of", lambda number: uuids[number])
-        monkeypatch.setattr(devices.nvidia, "look", lambda **kind: gpus)
+        monkeypatch.setattr(devices.nvidia, "look", lambda *patience, **kind: gpus)
         monkeypatch.setattr(torch.cuda, "mem_get_info", self.mem_get_info)
         monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "H100")
         monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)

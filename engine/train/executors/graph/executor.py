@@ -79,6 +79,8 @@ class GraphExecutor(AutogradExecutor):
         for group in self.optimizer.param_groups:
             # torch asks for it in a capture, of optimizers too that have no such switch
             group["capturable"] = device.type == "cuda"
+        # and it would warn of the first step, which is meant to be outside of one
+        vars(self.optimizer)["_warned_capturable_if_run_uncaptured"] = True
 
     # One step
 
