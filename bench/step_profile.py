@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -128,7 +129,7 @@ def floor(work: Work, outputs: int) -> Callable[[int], None]:
     sizes = [work.features, *work.widths, outputs]
     calls: list[tuple[Any, Any, Any]] = []
     with torch.inference_mode():
-        for number, (before, after) in enumerate(zip(sizes, sizes[1:], strict=False)):
+        for number, (before, after) in enumerate(pairwise(sizes)):
             x, w, slope = torch.randn(before, work.batch), torch.randn(after, before), torch.randn(after, work.batch)
             calls.append((w, x, torch.empty(after, work.batch)))
             calls.append((slope, x.t(), torch.empty(after, before)))

@@ -51,7 +51,7 @@ def test_the_records_of_a_run(water: Trained) -> None:
     (data,), (plan,) = of(records, "data"), of(records, "plan")
     assert data["rows"] == {"train": 100, "validation": 36, "test": 36} and data["classes"] == ["0", "1"]
     assert plan["steps_per_epoch"] == 4 and plan["parameters"] == 4 * 64 + 64 + 64 + 1
-    assert plan["precision"] == "fp32" and plan["executor"] == "autograd"
+    assert plan["precision"] == "fp32" and plan["executor"] == "dense"
     epochs = of(records, "epoch")
     assert [epoch["epoch"] for epoch in epochs] == [1, 2, 3, 4, 5, 6]
     assert all(set(epoch["metrics"]) == {"val_accuracy", "val_auroc"} for epoch in epochs)

@@ -20,6 +20,7 @@ from engine.train.feed.feed import Feed
 
 MODULES: dict[str, str] = {
     "graph": "engine.train.executors.graph.entry",
+    "dense": "engine.train.executors.dense.registered",
     "autograd": "engine.train.executors.autograd",
 }
 """Modules by executor, the preferred one first. Each has `refuses(recipe, facts, device, precision) -> str | None` (why
@@ -27,7 +28,7 @@ the executor does not cover a resolved recipe, in words that follow "since") and
 device, precision, kernel, memory_format) -> Executor`. A module is imported when it is asked. It may have
 `self_check(executor, plain, recipe, steps_per_epoch) -> str | None`: what is wrong with an executor just built on this
 machine, held against the plain one that `plain` builds."""
-KINDS = {"graph": "cuda"}
+KINDS = {"graph": "cuda", "dense": "cpu"}
 """The kind of device that an executor is for alone; on others `auto` passes it over without a word."""
 
 

@@ -47,9 +47,10 @@ def text(tmp_path: Path) -> Any:
     return make
 
 
+@pytest.mark.parametrize("executor", ["autograd", "dense"])
 @pytest.mark.parametrize("chunks", [[1], [6], [2, 3]])
-def test_the_loss_the_rows_and_the_layer_are_named(chunks: list[int], text: Any, make_loop: Any) -> None:
-    trained = make_loop(text(bad=9), chunks=chunks)
+def test_the_loss_the_rows_and_the_layer_are_named(chunks: list[int], executor: str, text: Any, make_loop: Any) -> None:
+    trained = make_loop(text(bad=9, more=f", executor: {executor}"), chunks=chunks)
     with pytest.raises(NonFinite) as caught:
         for record in trained.loop.run():
             trained.records.append(record)
@@ -60,9 +61,12 @@ def test_the_loss_the_rows_and_the_layer_are_named(chunks: list[int], text: Any,
     assert "rows 8, 9, 10, 11" in str(caught.value)
 
 
+@pytest.mark.parametrize("executor", ["autograd", "dense"])
 @pytest.mark.parametrize("chunks", [[1], [6], [4, 1]])
-def test_the_state_is_that_from_before_the_step(chunks: list[int], text: Any, make_loop: Any, train: Any) -> None:
-    recipe = text(bad=13, shuffle="true")
+def test_the_state_is_that_from_before_the_step(
+    chunks: list[int], executor: str, text: Any, make_loop: Any, train: Any
+) -> None:
+    recipe = text(bad=13, shuffle="true", more=f", executor: {executor}")
     broken = make_loop(recipe, chunks=chunks)
     with pytest.raises(NonFinite):
         list(broken.loop.run())
@@ -77,8 +81,9 @@ def test_the_state_is_that_from_before_the_step(chunks: list[int], text: Any, ma
     assert before.loop.position == broken.loop.position
 
 
-def test_weights_that_overflow_while_the_loss_is_finite(text: Any, make_loop: Any) -> None:
-    broken = make_loop(text(lr=3e38))
+@pytest.mark.parametrize("executor", ["autograd", "dense"])
+def test_weights_that_overflow_while_the_loss_is_finite(executor: str, text: Any, make_loop: Any) -> None:
+    broken = make_loop(text(lr=3e38, more=f", executor: {executor}"))
     with pytest.raises(NonFinite) as caught:
         list(broken.loop.run())
     assert caught.value.details["step"] == 1 and caught.value.details["what"] == "weight"
@@ -88,7 +93,7 @@ def test_weights_that_overflow_while_the_loss_is_finite(text: Any, make_loop: An
 
 def test_a_gradient_that_is_cut_to_a_value_still_counts(text: Any, make_loop: Any) -> None:
     """Clipping by value turns an infinite gradient into a finite one, and hides what happened."""
-    broken = make_loop(text(bad=1, value=3e18, more=", clip_grad_value: 0.5"))
+    broken = make_loop(text(bad=1, value=3e18, more=", clip_grad_value: 0.5, executor: autograd"))
     executor = broken.session.executor
     loss_of = executor._loss
     executor._loss = lambda outputs, targets, mix: loss_of(outputs, targets).clamp(max=1e30) * 1e20  # type: ignore[method-assign]
@@ -109,7 +114,8 @@ def test_the_worker_keeps_the_last_finite_state(text: Any, nursery: Any) -> None
 
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory."), MemoryError()])
 def test_out_of_memory_leaves_the_state_whole(error: BaseException, text: Any, make_loop: Any, train: Any) -> None:
-    broken = make_loop(text(), chunks=[2])
+    recipe = text(more=", executor: autograd")
+    broken = make_loop(recipe, chunks=[2])
     executor, calls = broken.session.executor, []
     update = executor._update
 
@@ -124,7 +130,7 @@ def test_out_of_memory_leaves_the_state_whole(error: BaseException, text: Any, m
         list(broken.loop.run())
     assert len(calls) == 7, "tried again once, with room made"
     assert broken.loop.position.step == 4
-    state, same = executor.state(), train(text(), last=4).session.executor.state()
+    state, same = executor.state(), train(recipe, last=4).session.executor.state()
     assert all(state.tensors[name].tobytes() == same.tensors[name].tobytes() for name in same.tensors)
 
 
@@ -132,7 +138,7 @@ def test_out_of_memory_leaves_the_state_whole(error: BaseException, text: Any, m
 def test_where_memory_runs_out_the_rows_make_room_and_no_bit_changes(
     chunks: list[int], text: Any, make_loop: Any, train: Any
 ) -> None:
-    recipe = text(shuffle="true")
+    recipe = text(shuffle="true", more=", executor: autograd")
     cramped = make_loop(recipe, chunks=chunks)
     executor, calls = cramped.session.executor, []
     update = executor._update

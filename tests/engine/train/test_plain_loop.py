@@ -169,7 +169,7 @@ def plain(recipe: Any, data: Any, make: Any) -> tuple[list[np.float32], list[np.
 
 @pytest.mark.parametrize(("text", "make"), CASES, ids=["mlp", "cnn", "weighted", "binary", "regression"])
 def test_every_bit_is_that_of_a_plain_loop(text: str, make: Any, train: Any) -> None:
-    trained = train(text)
+    trained = train(text.replace("train: {", "train: {executor: autograd, "))
     data = trained.session.prepared
     losses, val_losses, train_losses, weights = plain(trained.session.recipe, data, make)
     assert [np.float32(loss) for loss in trained.losses] == losses
@@ -192,5 +192,5 @@ def test_how_many_steps_run_in_one_call_changes_no_bit(lengths: list[int], case:
 
 def test_threads_are_one_for_a_small_network(train: Any) -> None:
     choice = train(MLP).session.choice
-    assert (choice.threads, choice.executor) == (1, "autograd")
+    assert (choice.threads, choice.executor) == (1, "dense")
     assert "small" in choice.reason

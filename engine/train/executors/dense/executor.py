@@ -17,17 +17,9 @@ from engine.data.prepared import Prepared
 from engine.data.samples import Samples
 from engine.recipe.schema import Recipe
 from engine.train import layers
-from engine.train.executors.dense import cover
 from engine.train.executors.dense.stack import DenseStack
 from engine.train.executors.executor import Losses, Ran, Rate, Slice, State
 from engine.train.feed.feed import Feed
-
-refuses = cover.refuses
-
-
-def build(recipe: Recipe, prepared: Prepared, feed: Feed, **choice: Any) -> DenseExecutor:
-    """The executor at its initial weights."""
-    return DenseExecutor(recipe, prepared, feed, **choice)
 
 
 class DenseExecutor:

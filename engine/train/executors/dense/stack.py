@@ -207,7 +207,7 @@ class DenseStack:
 
     def finite(self, losses: npt.NDArray[np.float32]) -> Bools:
         """(models,): whether everything of a model is still finite after a chunk with these losses."""
-        good: Bools = np.isfinite(losses).all(axis=0)
+        good: Bools = np.asarray(np.isfinite(losses).all(axis=0))
         if any(self._clipping.broken):
             good = np.logical_and(good, ~np.array(self._clipping.broken))
         with torch.inference_mode():
