@@ -50,7 +50,7 @@ def normal(key: Tensor, count: int, std: float) -> Tensor:
 
 def noisy(x: Tensor, key: Tensor, std: float, clip: bool) -> Tensor:
     """Any batch (B, ...) with normal noise added, from keys (B, 1)."""
-    x = x + normal(key, x[0].numel(), std).reshape(x.shape)
+    x = normal(key, x[0].numel(), std).reshape(x.shape).add_(x)
     return x.clamp_(0.0, 1.0) if clip else x
 
 
@@ -75,7 +75,7 @@ def mixing(seed: int, epoch: int, number: int, index: int, rows: int, alpha: flo
 
 def mixed_pairs(x: Tensor, weight: Tensor, partner: Tensor) -> Tensor:
     """Batch (B, ...): weight * x + (1 - weight) * x[partner]."""
-    return torch.lerp(x.index_select(0, partner), x, weight)
+    return x.index_select(0, partner).lerp_(x, weight)
 
 
 def normalized_by(x: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
