@@ -61,5 +61,6 @@ def _left(group: Path, limit: str, used: str) -> int | None:
         stat = (group / "memory.stat").read_text(encoding="ascii")
     except (OSError, ValueError):  # no such group, or no limit: `max`
         return None
-    files = re.search(r"^(?:total_)?inactive_file (\d+)", stat, re.MULTILINE)
+    # of this group and those below it, where both are told
+    files = re.search(r"^total_inactive_file (\d+)", stat, re.M) or re.search(r"^inactive_file (\d+)", stat, re.M)
     return most - now + (int(files[1]) if files else 0)

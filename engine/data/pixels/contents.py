@@ -31,6 +31,8 @@ def digests(root: Path, names: Sequence[str], tell: Callable[[int], None]) -> li
     marks: dict[int, Mark] = {}
     unknown = []
     for place, name in enumerate(names):
+        if place % 4096 == 0:
+            tell(0)
         try:
             marks[place] = mark_of(root / name)
         except (OSError, ValueError) as error:
