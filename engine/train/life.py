@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import UserError
+from engine.machine.usage import Processor
 from engine.runs import checkpoints
 from engine.runs.directory import RECIPE, RESOLVED, count_looks, effective_recipe
 from engine.runs.journal import Journal, effective, number, read
@@ -75,6 +76,7 @@ class Life(Duty):
         self._position: Position | None = None
         """Where the life begins, where that is not step 0."""
         self._telemetry: Telemetry | None = None
+        self._processor = Processor()
 
     # The stages of a life
 
@@ -209,7 +211,6 @@ class Life(Duty):
                 self.saver.go_on(saved, self._from)
         rows = TimedRows(number(self.records[-1]["time"]) if self.records else 0.0)
         loop = session.loop(position=position, desk=self.desk, rows=rows, saver=self.saver, say=say)
-        self.vigil.obey()
         with self.vigil.ending():  # from here on the loop hears for itself
             self.loop = loop
         return loop
@@ -220,7 +221,7 @@ class Life(Duty):
         from engine.train.telemetry import Telemetry
 
         device = torch.device(session.choice.device)
-        self._telemetry = Telemetry(device, self.note, lambda: self.desk.wishes.pause)
+        self._telemetry = Telemetry(device, self.note, lambda: self.desk.wishes.pause, processor=self._processor)
         self._telemetry.begin()
 
     def _close(self, finished: Finished) -> None:

@@ -31,9 +31,11 @@ class Telemetry:
         write: Callable[[DeviceUse], None],
         resting: Callable[[], bool] = lambda: False,
         interval: float = INTERVAL,
+        processor: Processor | None = None,
     ) -> None:
-        """`write` may drop a record or raise StorageError; nothing is written while `resting()`."""
-        self._sample = sampler(device)
+        """`write` may drop a record or raise StorageError; nothing is written while `resting()`. The first load of a
+        processor is that since `processor` was made."""
+        self._sample = sampler(device, processor)
         self._at_once = device.type != "cuda"
         self._write, self._resting, self._interval = write, resting, interval
         self._over = threading.Event()
@@ -68,20 +70,20 @@ class Telemetry:
                     return  # the next one will do
 
 
-def sampler(device: torch.device) -> Callable[[], DeviceUse]:
+def sampler(device: torch.device, processor: Processor | None = None) -> Callable[[], DeviceUse]:
     """What looks at the device once."""
     if device.type == "cuda":
         return CudaSampler(device)
     if device.type == "mps":
         return sample_mps
-    return CpuSampler()
+    return CpuSampler(processor)
 
 
 class CpuSampler:
     """This process on its cores, and the machine's memory."""
 
-    def __init__(self) -> None:
-        self._processor = Processor()
+    def __init__(self, processor: Processor | None = None) -> None:
+        self._processor = processor or Processor()
 
     def __call__(self) -> DeviceUse:
         held = memory()

@@ -82,7 +82,7 @@ def test_a_gpu_that_answers_slowly_holds_nobody_up(monkeypatch: Any) -> None:
             device="cuda:0", memory_own=1, memory_used=2, memory_total=3, utilization=None, temperature=None
         )
 
-    monkeypatch.setattr(telemetry, "sampler", lambda device: slow)
+    monkeypatch.setattr(telemetry, "sampler", lambda *given: slow)
     watcher = Telemetry(torch.device("cuda:0"), seen.append, interval=0.005)
     watcher.begin()
     assert seen == []
