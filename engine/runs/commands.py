@@ -130,6 +130,11 @@ class Inbox:
                 self._unfit.append(command)
         return found
 
+    def unfit(self) -> list[CommandRefused]:
+        """The refusals of what `poll` kept back, each once, for who journals by another way."""
+        found, self._unfit = self._unfit, []
+        return found
+
     def refuse_unfit(self, journal: Journal) -> list[Json]:
         """Journal a refusal for what `poll` kept back; returns the records."""
         records = []

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from engine.runs.commands import Command, Inbox
-from engine.runs.journal import Journal
 from engine.runs.process import Owner
 from engine.runs.records import CommandAccepted, CommandRefused, Record
 
@@ -83,10 +82,10 @@ class Flags:
 class LiveDesk:
     """The desk of a run on disk."""
 
-    def __init__(self, inbox: Inbox, journal: Journal, flags: Flags, owner: Owner | None) -> None:
+    def __init__(self, inbox: Inbox, flags: Flags, owner: Owner | None) -> None:
         """`owner` is the process whose death stops the run."""
         self.wishes = Wishes()
-        self._inbox, self._journal, self._flags, self._owner = inbox, journal, flags, owner
+        self._inbox, self._flags, self._owner = inbox, flags, owner
         self._next = 0.0
 
     def listen(self, step: int) -> Iterator[Record]:
@@ -99,7 +98,7 @@ class LiveDesk:
             self.wishes.stop = self.wishes.stop or "stopped"
         for command in self._inbox.poll():
             yield from self._take(command)
-        self._inbox.refuse_unfit(self._journal)
+        yield from self._inbox.unfit()  # not written from here: the journal has one writer at a time
         self._next = time.monotonic() + POLL
 
     def deserted(self) -> bool:

@@ -40,10 +40,11 @@ class Duty:
         self.options = launch_options(run_dir)
         self.records = read(run_dir)
         """What the journal held when the life began."""
-        self.desk = LiveDesk(Inbox(run_dir, lock.holder.token), journal, flags, owner_of(run_dir))
-        self.vigil = Vigil(self.desk, flags, self.write, self._leave)
+        self.desk = LiveDesk(Inbox(run_dir, lock.holder.token), flags, owner_of(run_dir))
+        self.vigil = Vigil(self.desk, flags, self.write, self._leave, lambda: self._step())
         self._told = ("", 0.0)
-        self._writing = threading.Lock()
+        self._writing = threading.RLock()
+        self._main = threading.get_ident()
 
     def run(self) -> Reason:
         """The whole life; never raises but for what the disk refuses to the very end."""
@@ -84,11 +85,14 @@ class Duty:
         self.write(finished)
 
     def _leave(self, reason: StopReason) -> None:
-        """End here and now, while another thread waits for data."""
-        try:
-            self._close(self._finished(reason))
-        finally:
-            os._exit(EXIT[reason])
+        """End here and now, while another thread waits for data; unless it has just written something."""
+        with self._writing:  # to the end: nothing may follow the last record
+            if self.vigil.at_work():
+                return
+            try:
+                self._close(self._finished(reason))
+            finally:
+                os._exit(EXIT[reason])
 
     # Records
 
@@ -107,6 +111,9 @@ class Duty:
             try:
                 with self._writing:
                     act()
+                    if threading.get_ident() == self._main:
+                        self.vigil.sign()
+                        self.vigil.announced()
                 return
             except StorageError as error:
                 say(error.sentence())
@@ -128,7 +135,7 @@ class Duty:
         if stage != self._told[0] or now - self._told[1] > 0.1 or done == total:
             self._told = (stage, now)
             self.write(Progress(stage=stage, done=done, total=total))
-        self.vigil.obey(self._step())
+        self.vigil.obey()
 
 
 def say(text: str) -> None:

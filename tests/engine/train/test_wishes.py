@@ -27,7 +27,7 @@ seed: 9
 data: {source: {type: Builtin, name: digits}, limit: 64, batch_size: 32}
 model: {layers: [{type: Linear, out_features: 8}, {type: Dropout, p: 0.4}, {type: Linear, out_features: outputs}]}
 optimizer: {type: Adam, lr: 0.01}
-train: {epochs: 4, early_stopping: {patience: 2, min_delta: 0.0}}
+train: {epochs: 4, executor: autograd, early_stopping: {patience: 2, min_delta: 0.0}}
 """
 
 
@@ -146,6 +146,37 @@ def test_pause_resume_and_stop_while_data_is_read(life: int, slow_reading: None,
     assert refused["id"] == answers[2] and "over" in refused["reason"]
     assert not list((run_dir / "commands").iterdir())
     assert [record["epoch"] for record in effective(records) if record["type"] == "epoch"] == before
+
+
+def test_a_pause_is_told_while_a_long_call_reads_data(nursery: Any) -> None:
+    support = __import__("sys").modules[type(nursery).__module__]
+    run_dir = nursery.create(TEXT)
+    process = nursery.start(run_dir, stuck.main)
+    support.await_record(run_dir, lambda r: r["type"] == "started")
+    assert [r["type"] for r in request(run_dir, "pause")] == ["command_accepted", "paused"]
+    assert [r["type"] for r in request(run_dir, "pause")] == ["command_refused"]
+    assert [r["type"] for r in request(run_dir, "resume")] == ["command_accepted", "resumed"]
+    assert [r["type"] for r in request(run_dir, "pause")] == ["command_accepted", "paused"]
+    assert [r["type"] for r in request(run_dir, "stop")] == ["command_accepted", "finished"]
+    process.join(10)
+    assert process.exitcode == 0
+    kinds = [record["type"] for record in read(run_dir)]
+    assert kinds[0] == "started" and kinds[-1] == "finished" and kinds.count("paused") == 2
+
+
+def test_no_step_is_taken_while_the_run_is_paused_before_its_first(nursery: Any) -> None:
+    support = __import__("sys").modules[type(nursery).__module__]
+    run_dir = nursery.create(TEXT)
+    nursery.start(run_dir, stuck.reads_when_told)
+    support.await_record(run_dir, lambda r: r["type"] == "started")
+    request(run_dir, "pause")
+    (run_dir / "read").touch()
+    support.await_record(run_dir, lambda r: r["type"] == "progress" and r["stage"] == "done reading")
+    request(run_dir, "resume")
+    support.await_record(run_dir, lambda r: r["type"] == "finished")
+    kinds = [record["type"] for record in read(run_dir)]
+    assert kinds.count("paused") == kinds.count("resumed") == 1
+    assert kinds.index("resumed") < kinds.index("data") < kinds.index("steps")
 
 
 @pytest.mark.parametrize("how", ["stop", "owner", "SIGTERM"])
