@@ -24,13 +24,15 @@ from engine.history.best import lower_is_better
 from engine.runs.records import Json
 from engine.search.settings import Settings
 from engine.search.space import Dimension, Space
+from engine.search.spread import SpreadSampler
 from engine.search.storage import locked, open_storage
 
 NAME = "search"
 ASKING = "optuna.asking"
 """Locked by whoever picks a trial."""
 STARTUP = 10
-"""Trials at the most that are picked at random before the sampler learns from them."""
+"""Trials that are spread evenly before the sampler learns from them, at the most; where more are picked at a time, so
+many."""
 WORKER, RUN, ROW = "worker", "run", "row"
 """What a trial carries in the storage: the run whose worker took it, its own run, and its `trial` record."""
 
@@ -206,15 +208,17 @@ def distribution(dimension: Dimension) -> BaseDistribution:
 def sampler(settings: Settings, number: int) -> BaseSampler:
     """The sampler for the trial of this number.
 
-    TPE (Bergstra et al., 2011; multivariate, Falkner et al., arXiv:1807.01774), in which trials that still run count as
-    poor ones, so that those picked at the same time keep apart ("constant liar").
+    After some that are spread evenly, TPE (Bergstra et al., 2011; multivariate, Falkner et al., arXiv:1807.01774), in
+    which trials that still run count as poor ones, so that those picked at the same time keep apart ("constant liar").
     """
     if settings.sampler == "grid":
         return GridSampler(grid(settings.space), seed=settings.seed % 2**32)
     seed = int(np.random.SeedSequence([settings.seed, number]).generate_state(1)[0])
     if settings.sampler == "random":
         return RandomSampler(seed=seed)
-    startup = min(STARTUP, max(3, settings.trials // 3))
+    startup = max(settings.together, min(STARTUP, max(3, settings.trials // 3)))
+    if number < startup:
+        return SpreadSampler(settings.seed, number, startup)
     return TPESampler(seed=seed, multivariate=True, constant_liar=True, n_startup_trials=startup)
 
 

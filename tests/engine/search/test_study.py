@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 from dataclasses import replace
 from pathlib import Path
@@ -78,6 +79,17 @@ def test_another_seed_picks_others(tmp_path: Path) -> None:
     for name in "ab":
         (tmp_path / name).mkdir()
     assert work(tmp_path / "a") != work(tmp_path / "b", replace(SETTINGS, seed=4))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_first_trials_are_spread_over_every_setting(tmp_path: Path, seed: int) -> None:
+    study = Study(tmp_path, replace(SETTINGS, trials=10, together=10, seed=seed), "me")
+    asked = [found.params for _ in range(10) if (found := study.ask())]
+    tenths = sorted(int(10 * (math.log10(params["optimizer.lr"]) + 4) / 2) for params in asked)
+    assert tenths == list(range(10))
+    assert sum(params["optimizer"] == "Adam" for params in asked) == 5
+    sizes = sorted(params["data.batch_size"] for params in asked)
+    assert sizes[0] <= 13 and sizes[-1] >= 58 and len(set(sizes)) == 10
 
 
 def test_a_grid_visits_every_point_once(tmp_path: Path) -> None:
