@@ -1,6 +1,7 @@
 """Draw the screenshots in `docs/screenshots/` from the real program: `python scripts/make_screenshots.py`.
 
-The workbench runs on a screen in memory, trains the bundled digits recipe in a real worker, and is drawn as SVG.
+The workbench runs on a screen in memory, trains the bundled digits recipe in a real worker, searches with another, and
+is drawn as SVG.
 """
 
 from __future__ import annotations
@@ -74,11 +75,39 @@ async def walk(size: str) -> None:
             draw(app, f"palette-{size}")
 
 
+async def search(size: str) -> None:
+    """A search of the bundled recipe, each of its charts."""
+    with tempfile.TemporaryDirectory() as folder:
+        recipe = Path(folder) / "search_momentum.yaml"
+        recipe.write_text((ROOT / "recipes" / "search_momentum.yaml").read_text().replace("trials: 10", "trials: 40"))
+        os.chdir(folder)
+        app = Workbench(Options(runs=Path(folder) / "runs"), str(recipe))
+        async with app.run_test(size=SIZES[size]) as pilot:
+            await until(
+                "the facts", lambda: app.session.active is not None and app.session.active.context.facts is not None
+            )
+            await pilot.pause()
+            await pilot.press("escape", "g", "s")
+            await pilot.pause(0.5)
+            draw(app, f"search-room-{size}")
+            await pilot.press("escape", "S")
+            await until("a search", lambda: app.session.active is not None and app.session.active.kind == "run")
+            history = app.session.active.context.run.history  # type: ignore[union-attr]
+            await until("the end", lambda: history.finished is not None)
+            app.clear_notifications()
+            await pilot.press("l")
+            for key, name in (("1", "search"), ("2", "search-curves"), ("3", "search-parallel")):
+                await pilot.press(key)
+                await pilot.pause(0.5)
+                draw(app, f"{name}-{size}")
+
+
 def main() -> None:
     """Draw every picture."""
     PICTURES.mkdir(parents=True, exist_ok=True)
     for size in SIZES:
         asyncio.run(walk(size))
+        asyncio.run(search(size))
     print(*sorted(path.name for path in PICTURES.glob("*.svg")), sep="\n")
 
 

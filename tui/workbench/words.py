@@ -106,6 +106,10 @@ def event_line(record: dict[str, Any]) -> str:
         head = "importance"
         named = zip(labels(list(rest["values"])), rest["values"].values(), strict=True)
         rest = {name: f"{_float(share):.0%}" for name, share in named}
+    elif kind == "finished" and isinstance(rest.get("best"), dict) and "trial" in rest["best"]:
+        head = "finished"
+        rest = {key: value for key, value in rest.items() if key not in ("best", "best_epoch", "details")}
+        rest["best"] = f"trial {record['best']['trial']}"
     else:
         head = kind.replace("_", " ") + (f", step {step}" if step is not None else "")
     return f"{duration(_float(record.get('time'))):>7}  {clean(head):<10}  {_brief(rest)}".rstrip()

@@ -52,7 +52,7 @@ def draw(sheet: Sheet, grid: Grid, now: Scale | None) -> Scale | None:
     known = at < len(best)
     line[0, known] = lines.rows_of(lines.shares_of(best[at[known]], scale.low, scale.high, scale.log), 4 * height)
 
-    roomy = end * 2 <= width
+    roomy = end <= width
     shares = lines.shares_of(np.array([row.value for row in rows]), scale.low, scale.high, scale.log)
     points = np.zeros((4 * height, dots), dtype=np.bool_)
     if not roomy:
@@ -60,7 +60,7 @@ def draw(sheet: Sheet, grid: Grid, now: Scale | None) -> Scale | None:
         across = np.minimum((numbers[there] + 0.5) / end * dots, dots - 1).astype(np.int64)
         down = np.floor(lines.rows_of(shares[there], 4 * height) + 0.5).astype(np.int64)
         points = lines.dots(across, down, dots, 4 * height)
-    lines.lay(grid, left, 1, [(points, OTHER), (lines.many(line, 4 * height), BEST)])
+    lines.lay(grid, left, 1, [(points, OTHER), (lines.many(line, 4 * height), BEST)], join=True)
 
     for index, row in enumerate(rows):
         x = left + min(width - 1, int((row.number + 0.5) / end * width))

@@ -48,16 +48,18 @@ def dots(x: npt.NDArray[np.int64], y: npt.NDArray[np.int64], width: int, height:
     return found
 
 
-def lay(grid: Grid, left: int, top: int, layers: list[tuple[Raster, str]]) -> None:
-    """Put rasters (4 rows, 2 columns a cell) into a grid at a cell; a cell has the style of the last one with dots."""
+def lay(grid: Grid, left: int, top: int, layers: list[tuple[Raster, str]], *, join: bool = False) -> None:
+    """Put rasters (4 rows, 2 columns a cell) into a grid at a cell; a cell has the style of the last one with dots.
+
+    It shows that one's dots alone, so that a line is told from what lies below it, or with `join` those of all.
+    """
     total: npt.NDArray[np.uint16] | None = None
     owner: npt.NDArray[np.int64] | None = None
     for index, (raster, _) in enumerate(layers):
         bits = braille.cells(raster)
         if total is None or owner is None:
             total, owner = np.zeros_like(bits), np.full(bits.shape, -1, np.int64)
-        # The line on top is drawn alone in its cells, so that its shape can be seen.
-        total = np.where(bits > 0, bits, total)
+        total = total | bits if join else np.where(bits > 0, bits, total)
         owner[bits > 0] = index
     if total is None or owner is None:
         return

@@ -110,7 +110,7 @@ def _panel(
     layers = []
     for style, mask in ((OTHER, there & ~is_good), (GOOD, there & is_good)):
         layers.append((lines.dots(across[mask], down[mask], 2 * width, 4 * plot), style))
-    lines.lay(grid, left, top + 1, layers)
+    lines.lay(grid, left, top + 1, layers, join=True)
     if len(rows) >= ENOUGH:
         _middles(axis, grid, x[there], y[there], left, top + 1, width, plot)
     for row, style, sign in outstanding(sheet):
