@@ -1,7 +1,8 @@
 """`goodfit code`: a recipe as one plain PyTorch file that anybody can read, run and change.
 
 The file reads the same data, splits and scales it in the same way, starts from the same weights and visits the rows in
-the same order. On the same machine and torch build its losses are those of `goodfit train` to the last bit.
+the same order. On the same machine and torch build its losses are those of `train.executor: autograd` to the last bit,
+and those of the other executors within rounding.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ def _head(name: str) -> str:
     return f'''"""{shown}: trained by plain PyTorch.
 
 Written by goodfit from a recipe. Same data, split, weights and order as `goodfit train`: on the same machine and torch
-build, the losses are the same to the last bit.
+build the losses are the same, to the last bit where goodfit runs it by autograd, else within rounding.
 
     python FILE                 trains, a line an epoch
     python FILE --test          and scores the best weights on the test part

@@ -17,8 +17,10 @@ from engine.export.code import export
 from engine.parts import catalog
 from engine.parts.scheduler import Clock, learning_rate, momentum_at
 from engine.recipe.document import Document
+from engine.recipe.edits import Edit
 from engine.recipe.resolve import recipe_of, resolve
 from engine.recipe.schema import Recipe
+from engine.recipe.splice import apply_edits
 from engine.train.executors.executor import Rate
 from engine.train.session import open_session
 
@@ -72,9 +74,9 @@ def losses_of(code: str, count: int) -> list[float]:
 
 
 def executor_losses(text: str, base: Path, count: int) -> list[float]:
-    """The first losses of the executor, on the plan that goodfit makes for the CPU."""
+    """The first losses of the autograd executor on the CPU: the file does what it does, call by call."""
     with torch_as_it_was():
-        session = open_session(text, base, device="cpu")
+        session = open_session(apply_edits(text, [Edit("set", "train.executor", "autograd")]), base, device="cpu")
         losses = []
         for step in range(count):
             epoch, index = divmod(step, session.steps_per_epoch)
