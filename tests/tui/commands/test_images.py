@@ -1,0 +1,45 @@
+"""Images on the command line: a first recipe, training, predictions, and what the cache takes."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from engine.data.cache import cache_folder
+from engine.data.pixels.read import Size, read_images
+from tests.engine.data.pictures import write_classes
+from tests.tui.commands.goodfit import Goodfit
+from tui.commands import doctor
+
+
+def test_the_doctor_shows_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GOODFIT_CACHE", str(tmp_path / "cache"))
+
+    def shown() -> str:
+        return next(fact.value for fact in doctor.disk(tmp_path) if fact.name == "cache")
+
+    assert shown() == f"{tmp_path / 'cache'}, 0 B"
+    pets = write_classes(tmp_path / "pets", {"cat": 3, "dog": 2})
+    names = [path.relative_to(pets).as_posix() for path in sorted(pets.rglob("*.png"))]
+    read_images(pets, names, Size(20, 20, 3), lambda *_: None, "k")
+    held = sum(path.stat().st_size for path in cache_folder().rglob("*") if path.is_file())
+    assert held > 5 * 1200 and shown().endswith(f"{doctor.size(held)} of it decoded images")
+
+
+def test_from_a_folder_to_predictions(goodfit: Goodfit) -> None:
+    pets = write_classes(goodfit.folder / "pets", {"cat": 40, "dog": 40})
+    assert goodfit.json("new", "pets") == [{"type": "created", "file": "pets.yaml"}]
+    assert goodfit.json("check", "pets.yaml")[-1]["errors"] == 0
+    records = goodfit.json("train", "pets.yaml", "--set", "train.epochs=1", "--test")
+    assert records[-1]["reason"] == "completed" and records[-1]["test"]
+    assert goodfit.json("test", "last", "pets")[-1]["rows"] == 80
+    goodfit("predict", "last", "pets/dog", "--out", "out.csv")
+    rows = list(csv.DictReader((goodfit.folder / "out.csv").read_text().splitlines()))
+    assert [row["file"] for row in rows] == sorted(path.name for path in (pets / "dog").iterdir())
+    assert {row["prediction"] for row in rows} <= {"cat", "dog"}
+    (pets / "dog" / "bad.png").write_bytes(b"no image")
+    refused = goodfit("predict", "last", "pets", code=2).stderr
+    assert "dog/bad.png: it is no image" in refused
+    assert "dog/bad.png" in goodfit.json("check", "pets.yaml", code=2)[0]["message"]
