@@ -29,7 +29,7 @@ from engine.runs.summary import launch_options
 from engine.train import tool
 from engine.train.build.outputs import probabilities
 from engine.train.checkpoint import Saved
-from engine.train.executors.autograd import AutogradExecutor
+from engine.train.executors.executor import Executor
 from engine.train.restored import best_checkpoint, restore
 from engine.train.session import measure, read_recipe
 
@@ -120,9 +120,7 @@ def _facts(saved: Saved) -> Facts:
     return Facts(**{**saved.facts, "shape": tuple(saved.facts["shape"])})
 
 
-def _run(
-    executor: AutogradExecutor, x: Samples, y: npt.NDArray[Any] | None
-) -> tuple[float, npt.NDArray[np.float32]]:
+def _run(executor: Executor, x: Samples, y: npt.NDArray[Any] | None) -> tuple[float, npt.NDArray[np.float32]]:
     """Loss and outputs (N, width)."""
     slices = list(executor.evaluate_rows(x, y))
     denominator = sum(piece.denominator for piece in slices)

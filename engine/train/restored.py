@@ -18,7 +18,8 @@ from engine.runs.journal import read
 from engine.runs.records import Json
 from engine.runs.summary import launch_options
 from engine.train import checkpoint, plan
-from engine.train.executors.autograd import AutogradExecutor
+from engine.train.executors import choice as executors
+from engine.train.executors.executor import Executor
 from engine.train.feed.resident import ResidentFeed
 from engine.train.session import read_recipe
 
@@ -51,7 +52,7 @@ def recorded_choice(run_dir: Path, recipe: Recipe, facts: Facts) -> plan.Choice:
     return plan.choose(recipe, facts, "auto")
 
 
-def restore(run_dir: Path, saved: checkpoint.Saved) -> tuple[AutogradExecutor, Recipe, Prepared]:
+def restore(run_dir: Path, saved: checkpoint.Saved) -> tuple[Executor, Recipe, Prepared]:
     """An executor that can evaluate any rows, with the recipe and the fitted state that belong to it."""
     facts = Facts(**{**saved.facts, "shape": tuple(saved.facts["shape"])})
     width = (0,) if facts.task == "classification" else (0, facts.outputs)
@@ -65,7 +66,9 @@ def restore(run_dir: Path, saved: checkpoint.Saved) -> tuple[AutogradExecutor, R
     choice = recorded_choice(run_dir, recipe, facts)
     device = plan.prepare_torch(choice, recipe.train.deterministic)
     feed = ResidentFeed(none, seed=0, batch_size=1, shuffle=False, device=device, home=device)
-    executor = AutogradExecutor(
+    # a run's own executor gives the same digits as the run did; captured steps evaluate as autograd does
+    executor = executors.build(
+        "autograd" if choice.executor == "graph" else choice.executor,
         recipe,
         prepared,
         feed,
