@@ -22,6 +22,8 @@ lint: env           ## ruff and mypy --strict
 
 bench: $(BENCH)/.installed  ## measure against loops and libraries, in an environment of its own (QUICK=1: a short look)
 	OMP_NUM_THREADS=1 $(BENCH)/bin/python -m bench $(if $(QUICK),--quick,--write)
+	@[ -n "$(QUICK)" ] || for part in mapped augment step_profile; do \
+	  OMP_NUM_THREADS=1 $(BENCH)/bin/python -m bench.$$part || exit 1; done
 
 $(BENCH)/.installed: bench/requirements.txt bench/install.py pyproject.toml constraints.txt
 	@echo "Setting up $(BENCH) with the libraries to compare with: two minutes, this once."
