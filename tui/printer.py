@@ -187,6 +187,8 @@ class TextPrinter:
             f"loss {show_number(record.get('loss_at_init'))} at the start, "
             f"{show_number(record.get('loss_baseline'))} when always guessing the average"
         )
+        if record.get("reason"):
+            self.note(f"  {record['reason']}")
 
     def _device_use(self, record: Json) -> None:
         if not self._told_use:  # once is enough for a log
