@@ -19,6 +19,7 @@ from engine.train.executors.dense import private
 from engine.train.executors.dense.cover import Node
 from engine.train.executors.dense.layout import Layout
 from engine.train.executors.dense.masks import Mask
+from engine.train.executors.dense.products import product
 
 Call = Callable[[], Any]
 IN_PLACE = ("ReLU", "Tanh", "Sigmoid")
@@ -161,7 +162,7 @@ class Chain:
         source = given.joint if segment.joint else given.values
         assert source is not None
         if self._models == 1:
-            return partial(torch.mm, matrix, source, out=out)
+            return product(matrix, source, out)
         if source.ndim == 2:
             whole = matrix.flatten(0, 1)
             if segment.bias and not segment.joint:
@@ -208,7 +209,7 @@ class Chain:
         assert source is not None
         calls: list[Call] = []
         if self._models == 1:
-            calls.append(partial(torch.mm, slope, source.t(), out=gradient))
+            calls.append(product(slope, source.t(), gradient))
         elif source.ndim == 2:
             calls.append(partial(torch.mm, slope.flatten(0, 1), source.t(), out=gradient.flatten(0, 1)))
         else:
@@ -221,8 +222,8 @@ class Chain:
         shape = (*self.several, node.inputs, self._rows)
         before: torch.Tensor = self._keep(("slope", index), lambda: torch.empty(shape))
         matrix = segment.matrix(self._weights.parameters)[..., : node.inputs].transpose(-1, -2)
-        product = torch.mm if self._models == 1 else torch.bmm
-        calls.append(partial(product, matrix, slope, out=before))
+        # never oneDNN's: a matrix less its column of biases is nothing that it has a kernel for
+        calls.append(partial(torch.mm if self._models == 1 else torch.bmm, matrix, slope, out=before))
         return calls, before
 
 

@@ -11,7 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.train.executors.dense import cover, masks, private
+from engine.train.executors.dense import cover, masks, private, products
 from engine.train.executors.dense.masks import Mask
 from engine.train.executors.dense.stack import DenseStack
 from engine.train.executors.executor import Rate
@@ -184,6 +184,23 @@ def test_quick_draws_are_torchs_own(keep: float) -> None:
     masks.draw(a, keep, one, None)
     masks.draw(b, keep, other, torch.empty(5000, dtype=torch.int64))
     assert torch.equal(a, b) and torch.equal(one.get_state(), other.get_state())
+
+
+@pytest.mark.parametrize("onednn", [True, False])
+def test_wide_layers_by_either_library(onednn: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if onednn and not products.by_onednn():
+        pytest.skip("large products are not oneDNN's here")
+    monkeypatch.setattr(products, "by_onednn", lambda: onednn)
+    monkeypatch.setattr(products, "LARGE", 10_000)
+    wide = "{type: Linear, out_features: 150}"
+    layers = f"{wide}, ReLU, {{type: Dropout, p: 0.2}}, {wide}, Tanh, {{type: Linear, out_features: outputs}}"
+    recipe = text("CrossEntropyLoss", OPTIMIZERS["SGD"], layers)
+    dense, autograd = open_plain(recipe, "dense"), open_plain(recipe, "autograd")
+    torch.manual_seed(1)
+    losses = course(autograd.executor, autograd, range(30))
+    torch.manual_seed(1)
+    assert close(losses, course(dense.executor, dense, range(30)))
+    assert not unlike(dense.executor.state(), without_generators(autograd.executor.state()))
 
 
 def test_live_edits() -> None:
