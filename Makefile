@@ -22,7 +22,7 @@ lint: env           ## ruff and mypy --strict
 
 bench: $(BENCH)/.installed  ## measure against loops and libraries, in an environment of its own (QUICK=1: a short look)
 	OMP_NUM_THREADS=1 $(BENCH)/bin/python -m bench $(if $(QUICK),--quick,--write)
-	@[ -n "$(QUICK)" ] || for part in mapped augment step_profile; do \
+	@[ -n "$(QUICK)" ] || for part in mapped recording augment step_profile; do \
 	  OMP_NUM_THREADS=1 $(BENCH)/bin/python -m bench.$$part || exit 1; done
 
 $(BENCH)/.installed: bench/requirements.txt bench/install.py pyproject.toml constraints.txt
