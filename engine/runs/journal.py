@@ -15,6 +15,7 @@ import os
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
+from functools import cache
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -43,9 +44,9 @@ def number(value: Any) -> float:
 def encode(record: Json) -> bytes:
     """One line of the journal. Non-finite numbers become "nan", "inf", "-inf"."""
     try:
-        text = json.dumps(record, separators=(",", ":"), allow_nan=False, default=_plain)
+        text = _ENCODER.encode(record)
     except ValueError:
-        text = json.dumps(_finite(record), separators=(",", ":"), allow_nan=False, default=_plain)
+        text = _ENCODER.encode(_finite(record))
     body = text.encode("ascii")  # ASCII only, so that reading the file with `cat` sends a terminal nothing odd
     return b"%08x %b\n" % (crc32(body), body)
 
@@ -90,6 +91,10 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} cannot stand in a record")
 
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False, default=_plain)
+"""Made once: `json.dumps` would make another for every record."""
+
+
 def _finite(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _finite(item) for key, item in value.items()}
@@ -105,11 +110,17 @@ def _finite(value: Any) -> Any:
 def to_json(record: Record) -> Json:
     """A record as it is written, less `seq`, `time` and `life`. Optional fields that are None are left out."""
     values: Json = {"type": record.type}
-    for item in fields(record):
-        value = getattr(record, item.name)
-        if value is not None or item.default is not None:
-            values[item.name] = value
+    for name, optional in _fields_of(type(record)):
+        value = getattr(record, name)
+        if value is not None or not optional:
+            values[name] = value
     return values
+
+
+@cache
+def _fields_of(cls: type[Record]) -> tuple[tuple[str, bool], ...]:
+    """Names of a record's fields, and which of them are left out where they are None."""
+    return tuple((item.name, item.default is None) for item in fields(cls))
 
 
 class Journal:

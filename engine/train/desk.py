@@ -87,17 +87,23 @@ class LiveDesk:
         self.wishes = Wishes()
         self._inbox, self._flags, self._owner = inbox, flags, owner
         self._next = 0.0
+        self._later: deque[Command] = deque()
+        """What has arrived and not yet been taken."""
 
     def listen(self, step: int) -> Iterator[Record]:
         if self._flags.stop is not None:
             self.wishes.stop = self._flags.stop
         now = time.monotonic()
-        if now < self._next:
+        if now < self._next and not self._later:
             return
         if self.deserted():
             self.wishes.stop = self.wishes.stop or "stopped"
-        for command in self._inbox.poll():
+        self._later += self._inbox.poll()
+        while self._later:
+            command = self._later.popleft()
             yield from self._take(command)
+            if command.verb in ("pause", "resume"):
+                break  # the other may have arrived with it: first the run pauses or goes on, and says so
         yield from self._inbox.unfit()  # not written from here: the journal has one writer at a time
         self._next = time.monotonic() + POLL
 
@@ -109,6 +115,8 @@ class LiveDesk:
         """Refuse what can no longer be done."""
         self._next = 0.0
         yield from self.listen(step)
+        while self._later:
+            yield from self.listen(step)
         for id in [*(change.id for change in self.wishes.changes), *self.wishes.saves]:
             if id is not None:
                 yield CommandRefused(id=id, reason="the run is over; resume it with the change instead")

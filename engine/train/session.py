@@ -163,6 +163,8 @@ def build_session(
             "lower data.batch_size, or set data.drop_last: false",
         )
     feed = open_feed(recipe, prepared, torch_device)
+    if not settled and feed.kind == "mapped":
+        choice = replace(choice, reason=f"{choice.reason}; rows are read from where they lie, since {feed.reason}")
     choice, executor = _sound(recipe, prepared, feed, choice, steps, settled)
     return Session(text, recipe, prepared, choice, executor, steps)
 
