@@ -110,7 +110,7 @@ def _finite(value: Any) -> Any:
 def to_json(record: Record) -> Json:
     """A record as it is written, less `seq`, `time` and `life`. Optional fields that are None are left out."""
     values: Json = {"type": record.type}
-    for name, optional in _fields_of(type(record)):
+    for name, optional in _fields_of(type(record)):  # type: ignore[arg-type]  # a class is hashable
         value = getattr(record, name)
         if value is not None or not optional:
             values[name] = value
