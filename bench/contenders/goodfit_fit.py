@@ -7,8 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from bench.works import Work
 from engine.runs.directory import create
 from engine.runs.journal import read as read_journal
@@ -90,6 +88,3 @@ def outcome(work: Work, run_dir: Path) -> tuple[float, float]:
         return float(best["val_accuracy"]), float(best["val_loss"])
     last = [record for record in records if record["type"] == "epoch"][-1]
     return float(last["metrics"]["val_accuracy"]), float(last["val_loss"])
-
-
-assert torch.get_num_threads() == 1, "OMP_NUM_THREADS=1 is part of the measurement"
