@@ -90,7 +90,7 @@ def measure(session: Session, folder: Path, text: str) -> tuple[float, float]:
         journal = Journal.open(run_dir, lock)
         hears = LiveDesk(Inbox(run_dir, lock.holder.token), Flags(), None)
         folds = TimedRows()
-        for thing, name in ((hears, "listen"), (folds, "add"), (folds, "flush")):
+        for thing, name in ((hears, "listen"), (folds, "add"), (folds, "flush"), (folds, "end")):
             setattr(thing, name, watch.gives(getattr(type(thing), name).__get__(thing)))
         trained = session.loop(position=Position(), desk=hears, rows=folds)
         began = time.process_time()

@@ -16,7 +16,7 @@ from engine.runs.commands import Command, Inbox
 from engine.runs.process import Owner
 from engine.runs.records import CommandAccepted, CommandRefused, Record
 
-POLL = 0.02
+POLL = 0.03
 """Seconds between two looks into the commands folder."""
 
 StopReason = Literal["stopped", "preempted"]

@@ -243,7 +243,7 @@ class Loop:
         if series_watched := monitored_series(self.recipe.scheduler):
             position.monitored.append(value_of(row, series_watched))
         improved = early_stopping.judge(position, row, self._monitor)
-        yield Epoch(
+        told = Epoch(
             epoch=position.epoch,
             step=position.step,
             train_loss=train_loss,
@@ -254,6 +254,7 @@ class Loop:
             samples_per_second=self._train_rows / seconds,
             digest=f"{position.digest:08x}",
         )
+        yield from self._rows.end(told, self._step_seconds)
         self._epoch_started = time.monotonic()
         if self._saver:
             if improved:

@@ -9,11 +9,12 @@ from typing import Protocol
 
 import numpy as np
 
-from engine.runs.records import Steps
+from engine.runs.records import Epoch, Record, Steps
 from engine.train.executors.executor import Losses, Rate
 
-INTERVAL = 0.02
-"""Seconds between two rows, at the least."""
+INTERVAL = 0.03
+"""Seconds between two rows of losses, at the least, and for which an `epoch` row may wait for company: to write many at
+a time costs hardly more than to write one."""
 SPREAD = 20_000
 """Rows that lie this many to the run's age: the interval grows, so that a run of ten hours has some 110,000 rows."""
 
@@ -21,10 +22,13 @@ SPREAD = 20_000
 class Rows(Protocol):
     """Takes losses as they come and gives rows when it sees fit."""
 
-    def add(self, first: int, losses: Losses, rates: Sequence[Rate], epoch: int) -> Iterator[Steps]:
+    def add(self, first: int, losses: Losses, rates: Sequence[Rate], epoch: int) -> Iterator[Record]:
         """Losses of the updates from `first` on, all of one epoch (from 1)."""
 
-    def flush(self) -> Iterator[Steps]:
+    def end(self, epoch: Epoch, step_seconds: float) -> Iterator[Record]:
+        """An epoch is over, and a step takes so long."""
+
+    def flush(self) -> Iterator[Record]:
         """What is left, so that no row reaches across a checkpoint or an edit."""
 
 
@@ -51,9 +55,10 @@ class TimedRows:
         self._born = time.monotonic() - age
         self._first, self._epoch, self._lr = 0, 0, 0.0
         self._pending: list[Losses] = []
+        self._ended: list[Epoch] = []
         self._last = -INTERVAL
 
-    def add(self, first: int, losses: Losses, rates: Sequence[Rate], epoch: int) -> Iterator[Steps]:
+    def add(self, first: int, losses: Losses, rates: Sequence[Rate], epoch: int) -> Iterator[Record]:
         if not self._pending:
             self._first = first
         self._pending.append(losses)
@@ -62,12 +67,24 @@ class TimedRows:
         if now - self._last >= max(INTERVAL, (now - self._born) / SPREAD):
             yield from self.flush()
 
-    def flush(self) -> Iterator[Steps]:
+    def end(self, epoch: Epoch, step_seconds: float) -> Iterator[Record]:
+        self._ended.append(epoch)
+        if step_seconds > INTERVAL or time.monotonic() - self._last >= INTERVAL:
+            yield from self._tell_ended()
+
+    def flush(self) -> Iterator[Record]:
+        yield from self._tell_ended()
         if self._pending:
             losses = np.concatenate(self._pending)
             self._pending = []
             self._last = time.monotonic()
             yield fold(self._first, losses, self._lr, self._epoch)
+
+    def _tell_ended(self) -> Iterator[Epoch]:
+        if self._ended:
+            ended, self._ended = self._ended, []
+            self._last = time.monotonic()
+            yield from ended
 
 
 class RecordedRows:
@@ -88,5 +105,8 @@ class RecordedRows:
             if len(held) == count:
                 yield fold(start, np.array([loss for loss, _, _ in held], np.float32), held[-1][1], held[-1][2])
 
-    def flush(self) -> Iterator[Steps]:
+    def end(self, epoch: Epoch, step_seconds: float) -> Iterator[Record]:
+        yield epoch
+
+    def flush(self) -> Iterator[Record]:
         yield from ()

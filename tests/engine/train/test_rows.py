@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.runs.records import Epoch
 from engine.train import rows
 from engine.train.executors.executor import Rate
 from engine.train.rows import RecordedRows, TimedRows
@@ -65,3 +66,31 @@ def test_recorded_rows_are_cut_where_they_were(parts: list[list[float]], others:
     every = np.concatenate([losses for _, losses, _ in pieces(parts)])
     for row in found:
         assert row.crc == f"{zlib.crc32(every[row.first - 1 : row.step].tobytes()):08x}"
+
+
+def ended(number: int) -> Epoch:
+    return Epoch(
+        epoch=number, step=number, train_loss=1.0, val_loss=None, metrics={}, lr=1.0, seconds=1.0,
+        samples_per_second=1.0, digest="",
+    )  # fmt: skip
+
+
+@given(st.lists(st.floats(0, 0.05), min_size=1, max_size=30))
+def test_every_epoch_is_told_in_order_and_none_waits_long(pauses: list[float]) -> None:
+    clock = [100.0]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rows.time, "monotonic", lambda: clock[0])
+        timed, told, waiting = TimedRows(), [], []
+        for number, pause in enumerate(pauses, 1):
+            waiting.append(clock[0])
+            for row in timed.end(ended(number), 1e-4):
+                assert clock[0] - waiting[row.epoch - 1] <= rows.INTERVAL + max(pauses)
+                told.append(row.epoch)
+            clock[0] += pause
+        told += [row.epoch for row in timed.flush()]
+    assert told == list(range(1, len(pauses) + 1))
+
+
+def test_an_epoch_does_not_wait_for_a_long_step() -> None:
+    timed = TimedRows()
+    assert [row.epoch for number in (1, 2, 3) for row in timed.end(ended(number), 1.0)] == [1, 2, 3]
