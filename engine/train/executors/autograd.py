@@ -318,6 +318,14 @@ class AutogradExecutor:
                     saved[number] = entries
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": saved, "param_groups": groups})
+        self._complete_state()
+
+    def _complete_state(self) -> None:
+        """Torch's RMSprop makes its momentum's memory with the first step alone, and may get momentum later."""
+        if isinstance(self.optimizer, torch.optim.RMSprop) and self.optimizer.param_groups[0]["momentum"] > 0:
+            for weight, state in self.optimizer.state.items():
+                if state and "momentum_buffer" not in state:
+                    state["momentum_buffer"] = torch.zeros_like(weight)
 
     def set(self, recipe: Recipe) -> None:
         self._clip_norm = recipe.train.clip_grad_norm
@@ -329,6 +337,7 @@ class AutogradExecutor:
             for name, value in values.items():
                 group[name] = tuple(value) if isinstance(value, list) else value
         layers.set_live(self.model, recipe.model.layers)
+        self._complete_state()
 
     def make_room(self) -> str:
         if self._feed.kind != "resident":

@@ -88,6 +88,25 @@ def test_an_edit_takes_effect_at_its_step_and_survives_a_resume(train: Any, tmp_
     assert train(first.loop.text, state=state, position=position).losses == whole.losses[7:]
 
 
+@pytest.mark.parametrize("executor", ["autograd", "dense"])
+def test_rmsprop_may_get_momentum_on_the_way(executor: str, train: Any, tmp_path: Path) -> None:
+    text = MLP.replace("dense", executor)
+    changes = [(4, Change(None, [{"op": "set", "path": "optimizer.momentum", "value": 0.9}]))]
+    whole = train(text, changes=changes)
+    assert whole.losses[:5] == train(text).losses[:5] and whole.losses[6:] != train(text).losses[6:]
+    # saved before it has any, edited after
+    state, position = through_disk(tmp_path, train(text, last=3))
+    assert train(text, state=state, position=position, changes=changes).losses == whole.losses[3:]
+
+
+MLP = """
+data: {source: {type: Builtin, name: iris}, batch_size: 16}
+model: {layers: [{type: Linear, out_features: 8}, Tanh, {type: Linear, out_features: outputs}]}
+optimizer: {type: RMSprop, lr: 0.01}
+train: {epochs: 2, executor: dense}
+"""
+
+
 def test_a_position_is_plain_json() -> None:
     position = Position(step=3, monitored=[0.5, 0.25], reference=0.5, best=Best(2, 8, {"val_loss": 0.25}))
     assert Position.from_json(json.loads(json.dumps(position.to_json()))) == position
