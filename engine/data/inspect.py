@@ -35,6 +35,8 @@ VERSION = 3
 PREVIEW = 20
 MOST_SHOWN = 100
 """Columns of the preview at most."""
+LARGE = 32 << 20
+"""Bytes of files from which reading them takes seconds."""
 
 
 def inspect(recipe: Recipe, base: Path, tell: Progress | None = None) -> Facts:
@@ -49,10 +51,9 @@ def look(recipe: Recipe, base: Path, tell: Progress | None = None) -> tuple[Fact
     Both come from the cache where the files' content and the keys of the recipe that matter are as they were.
     """
     held = _cache_file(recipe, base)
-    if held is not None:
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            found = json.loads(held.read_text(encoding="utf-8"))
-            return facts_from(found["facts"]), found["preview"]
+    known = _known(held)
+    if known is not None:
+        return known
     from engine.data.gather import gather
     from engine.data.prepare import finish, silent
 
@@ -63,6 +64,27 @@ def look(recipe: Recipe, base: Path, tell: Progress | None = None) -> tuple[Fact
         with contextlib.suppress(OSError):
             write_aside(held, json.dumps({"facts": asdict(facts), "preview": rows}).encode())
     return facts, rows
+
+
+def takes_long(recipe: Recipe, base: Path) -> bool:
+    """Whether `inspect` would read much: many bytes of files, and no facts about them in the cache."""
+    try:
+        names = _named_images(recipe, base)
+        for path in source_files(recipe.data, base):
+            folder = path.is_dir()
+            names += [path / name for name in list_images(path, "data.source.path").names] if folder else [path]
+        large = sum(path.stat().st_size for path in names) >= LARGE
+    except (OSError, ValueError, DataError):
+        return False  # what is wrong with it is soon said
+    return large and _known(_cache_file(recipe, base)) is None
+
+
+def _known(held: Path | None) -> tuple[Facts, list[dict[str, str]]] | None:
+    if held is not None:
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            found = json.loads(held.read_text(encoding="utf-8"))
+            return facts_from(found["facts"]), found["preview"]
+    return None
 
 
 def facts_from(fields: dict[str, Any]) -> Facts:

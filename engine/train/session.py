@@ -13,6 +13,7 @@ import numpy.typing as npt
 import torch
 
 from engine.data import target
+from engine.data.facts import Facts
 from engine.data.prepare import prepare, silent
 from engine.data.prepared import Prepared
 from engine.errors import UserError
@@ -47,6 +48,16 @@ def read_recipe(text: str) -> Recipe:
     return recipe
 
 
+def suited(text: str, recipe: Recipe, facts: Facts) -> Recipe:
+    """The recipe resolved on its data. Raises UserError with the first error that only the data reveals."""
+    from engine.recipe.check import check
+    from engine.recipe.document import Document
+
+    for problem in check(Document.from_text(text), facts).errors:
+        raise UserError(problem.message, problem.hint)
+    return resolve(recipe, facts)
+
+
 @dataclass
 class Session:
     """A run ready to train."""
@@ -66,15 +77,7 @@ class Session:
 
     def read(self, text: str) -> Recipe:
         """Another text of the recipe, checked and resolved on the same data. Raises UserError."""
-        from engine.recipe.check import check
-        from engine.recipe.document import Document
-
-        facts = self.prepared.facts
-        recipe = read_recipe(text)
-        for problem in check(Document.from_text(text), facts).problems:
-            if problem.severity == "error":
-                raise UserError(problem.message, problem.hint)
-        return resolve(recipe, facts)
+        return suited(text, read_recipe(text), self.prepared.facts)
 
     def loop(
         self,
@@ -137,7 +140,7 @@ def open_session(
     """
     plain = read_recipe(text)
     prepared = prepare(plain, base, progress)
-    recipe = resolve(plain, prepared.facts)
+    recipe = suited(text, plain, prepared.facts)
     settled = choice is not None
     if choice is None:
         choice = plan.choose(recipe, prepared.facts, device)

@@ -29,7 +29,9 @@ class Examined:
     """Folder that relative data paths start from; absolute."""
     checked: Checked
     facts: Facts | None
-    """None where the recipe or its data has errors."""
+    """None where the recipe or its data has errors, or the data was not read."""
+    unread: bool = False
+    """Whether the data was left to whoever trains, since reading it takes long."""
 
     @property
     def problems(self) -> Sequence[Problem]:
@@ -42,7 +44,7 @@ class Examined:
         return sum(problem.severity == "error" for problem in self.problems)
 
     def resolved(self) -> Recipe:
-        """The recipe with every default written. Only where there are no errors."""
+        """The recipe with every default written. Only where there are no errors and the data was read."""
         from engine.recipe.resolve import resolve
 
         assert self.checked.recipe is not None and self.facts is not None
@@ -58,10 +60,13 @@ def load_parts(parts: Sequence[Path]) -> None:
         catalog.load_file(file)
 
 
-def examine(word: str, sets: Sequence[str], data_root: Path | None, parts: Sequence[Path]) -> Examined:
+def examine(
+    word: str, sets: Sequence[str], data_root: Path | None, parts: Sequence[Path], *, patient: bool = True
+) -> Examined:
     """Read the recipe that `word` names, make the changes of `--set`, and check all of it.
 
-    Raises UserError where there is no such file, or a setting cannot be made.
+    Without patience, data that takes long to read is left unread. Raises UserError where there is no such file, or a
+    setting cannot be made.
     """
     from engine.recipe.document import Document
     from tui.commands.run_target import find_recipe
@@ -75,17 +80,19 @@ def examine(word: str, sets: Sequence[str], data_root: Path | None, parts: Seque
         if document.tree.root is not None or not document.tree.problems:
             make_settings(document, edits)
     base = (data_root or path.parent).expanduser().absolute()
-    return examine_document(path, document, base)
+    return examine_document(path, document, base, patient=patient)
 
 
-def examine_document(path: Path, document: Document, base: Path) -> Examined:
+def examine_document(path: Path, document: Document, base: Path, *, patient: bool = True) -> Examined:
     """Check a document, and its data too where enough of it is sound to read them by."""
     from engine.data.errors import DataError
-    from engine.data.inspect import inspect
+    from engine.data.inspect import inspect, takes_long
     from engine.recipe.check import check
 
     checked = check(document)
     facts: Facts | None = None
+    if not patient and checked.to_read is not None and not checked.errors and takes_long(checked.to_read, base):
+        return Examined(str(path), path, document, base, checked, None, unread=True)
     if checked.to_read is not None:
         try:
             facts = inspect(checked.to_read, base, decoding())

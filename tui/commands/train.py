@@ -48,19 +48,23 @@ def command(
         raise UserError(
             "--require and --fail-on cannot go with --detach", "they judge the end of the run: goodfit watch"
         )
-    examined = examine(recipe, sets, data_root, parts)
+    # the worker reads large data anyway, and says how far it is: twice is only for what has to be known beforehand
+    examined = examine(recipe, sets, data_root, parts, patient=bool(test or requirements))
     show_problems(examined.file, examined.document.text, examined.problems, stream=sys.stderr)
-    if examined.errors or examined.facts is None:
+    if examined.errors or not (examined.facts or examined.unread):
         warnings = count(examined.problems, "warning")
         raise UserError(f"{examined.file} cannot be trained: {summary(examined.errors, warnings)}")
     if device is not None:
         refuse_bad_device(examined.document.text, device)
-    rows = examined.facts.rows
-    if test and not rows.get("test"):
-        raise UserError("--test: the data has no test part", "give data.split.test a share above 0")
-    resolved = examined.resolved()
-    refuse_missing_device(resolved.train.device, device)
-    refuse_unknown(requirements, score_names(resolved, validated=bool(rows.get("validation")), test=test))
+    trained = examined.checked.recipe
+    assert trained is not None
+    refuse_missing_device(trained.train.device, device)
+    if examined.facts is not None:
+        rows = examined.facts.rows
+        if test and not rows.get("test"):
+            raise UserError("--test: the data has no test part", "give data.split.test a share above 0")
+        scores = score_names(examined.resolved(), validated=bool(rows.get("validation")), test=test)
+        refuse_unknown(requirements, scores)
     options = Options(
         base=str(examined.base),
         argv=("goodfit", *sys.argv[1:]),
@@ -71,7 +75,7 @@ def command(
         owner=not detach,
         extra={"recipe_path": str(examined.path.absolute())},
     )
-    name = resolved.name or Path(examined.file).stem
+    name = trained.name or Path(examined.file).stem
     run_dir = start_run(runs_root(runs), name, examined.document.text, options)
     if detach:
         return started(run_dir, as_json)

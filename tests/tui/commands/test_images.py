@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from pathlib import Path
 
 import pytest
 
+from engine.data import inspect
 from engine.data.cache import cache_folder
 from engine.data.pixels.read import Size, read_images
+from engine.runs.directory import run_dirs
 from tests.engine.data.pictures import write_classes
 from tests.tui.commands.goodfit import Goodfit
 from tui.commands import doctor
@@ -43,3 +46,28 @@ def test_from_a_folder_to_predictions(goodfit: Goodfit) -> None:
     refused = goodfit("predict", "last", "pets", code=2).stderr
     assert "dog/bad.png: it is no image" in refused
     assert "dog/bad.png" in goodfit.json("check", "pets.yaml", code=2)[0]["message"]
+
+
+def test_the_worker_alone_reads_large_data(goodfit: Goodfit, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inspect, "LARGE", 1)
+    pets = write_classes(goodfit.folder / "pets", {"cat": 30, "dog": 30})
+    goodfit("new", "pets")
+    shutil.rmtree(goodfit.folder / "cache")
+    one = ("train", "pets.yaml", "--set", "train.epochs=1")
+    decoded = [r["done"] for r in goodfit.json(*one) if r.get("stage") == "decoding"]
+    assert decoded[-1] == 60
+    # what the data alone reveals ends the run, and is exit 2 where it has to be known beforehand, or is known
+    bad = pets / "dog" / "bad.png"
+    bad.write_bytes(b"no image")
+    assert "dog/bad.png: it is no image" in goodfit.json(*one, code=1)[-1]["message"]
+    bad.unlink()
+    wide = (*one, "--set", "model.layers=[Flatten, {type: Linear, out_features: 7}]")
+    message = goodfit.json(*wide, code=1)[-1]["message"]
+    runs = len(run_dirs(goodfit.folder / "runs"))
+    assert message.partition(";")[0] in goodfit(*wide, "--require", "val_loss < 1", code=2).stderr
+    assert "val_los" in goodfit(*one, "--require", "val_los < 1", code=2).stderr
+    goodfit(*one, "--set", "optimizer.lr=-1", code=2)
+    assert "gone" in goodfit(*one, "--set", "data.source.path=gone", code=2).stderr
+    goodfit("check", "pets.yaml")
+    assert message.partition(";")[0] in goodfit(*wide, code=2).stderr
+    assert len(run_dirs(goodfit.folder / "runs")) == runs
