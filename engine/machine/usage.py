@@ -6,9 +6,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-CGROUP = Path("/sys/fs/cgroup")
+from engine.machine.memory import CGROUPS, PROC, tightest_group
+
 THERMAL = Path("/sys/class/thermal")
-PROC = Path("/proc")
 PROCESSOR_ZONES = ("x86_pkg_temp", "cpu", "soc", "k10temp", "coretemp")
 """How zones that measure the processor are called, or begin."""
 
@@ -22,8 +22,9 @@ class Memory:
     total: int | None
 
 
-def memory(proc: Path = PROC, cgroup: Path = CGROUP) -> Memory:
-    """Resident memory of this process, and what is used of what this process may use: a container's limit counts."""
+def memory(proc: Path = PROC, cgroups: Path = CGROUPS) -> Memory:
+    """Resident memory of this process, and what is used of what this process may use: a container's limit counts.
+    Files that the system could drop are not counted as used."""
     total = used = None
     try:
         lines = (proc / "meminfo").read_text().splitlines()
@@ -31,9 +32,9 @@ def memory(proc: Path = PROC, cgroup: Path = CGROUP) -> Memory:
         total, used = held["MemTotal"], held["MemTotal"] - held["MemAvailable"]
     except (OSError, ValueError, KeyError, IndexError):
         pass
-    limit = _count(cgroup / "memory.max")
-    if limit is not None and (total is None or limit < total):
-        total, used = limit, _count(cgroup / "memory.current")
+    group = tightest_group(proc, cgroups)
+    if group is not None and (total is None or group.limit < total):
+        total, used = group.limit, group.limit - group.left
     return Memory(own(proc), used, total)
 
 
@@ -88,10 +89,3 @@ def temperature(thermal: Path = THERMAL) -> float | None:
         if kind.startswith(PROCESSOR_ZONES) and 0 < degrees < 150:
             found.append(degrees)
     return max(found, default=None)
-
-
-def _count(file: Path) -> int | None:
-    try:
-        return int(file.read_text())
-    except (OSError, ValueError):
-        return None  # "max": no limit

@@ -28,6 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import engine
+from engine.machine.memory import free_memory
 from engine.runs import launch
 
 PATIENCE = 0.2
@@ -75,7 +76,7 @@ class Standby:
                 self._waiting.dismiss()
                 self._waiting = None
             wanted = os.environ.get(SWITCH, "1") != "0" and self._failed < TRIES and not self._closed
-            if wanted and free_memory() >= LEAST_MEMORY:
+            if wanted and enough_memory():
                 with contextlib.suppress(OSError):
                     self._waiting = _Waiting.start()
 
@@ -183,29 +184,10 @@ class _Waiting:
         return True
 
 
-def free_memory() -> int:
-    """Bytes that a new process may take without pushing others out: of the machine, and of the group that we are in.
-    Where that cannot be told, as if there were enough."""
-    found = []
-    for read in (_of_machine, _of_group):
-        with contextlib.suppress(OSError, ValueError, KeyError):
-            found.append(read())
-    return min(found, default=LEAST_MEMORY)
-
-
-def _of_machine() -> int:
-    lines = (line.split() for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines())
-    return 1024 * int({name: value for name, value, *_ in lines}["MemAvailable:"])
-
-
-def _of_group() -> int:
-    """cgroup v2. Raises OSError, ValueError, KeyError where there is no limit."""
-    own = Path("/proc/self/cgroup").read_text(encoding="utf-8").strip().splitlines()[-1].rpartition("::")[2]
-    folder = Path("/sys/fs/cgroup", own.lstrip("/"))
-    folder = folder if folder.is_dir() else Path("/sys/fs/cgroup")
-    limit, used = (int((folder / name).read_text(encoding="ascii")) for name in ("memory.max", "memory.current"))
-    lines = (folder / "memory.stat").read_text(encoding="ascii").splitlines()
-    return limit - used + int(dict(line.split() for line in lines)["inactive_file"])
+def enough_memory() -> bool:
+    """Whether another process may be started without pushing others out; yes where nothing says."""
+    free = free_memory()
+    return free is None or free >= LEAST_MEMORY
 
 
 def _code() -> tuple[object, ...]:

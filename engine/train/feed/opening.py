@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import torch
 
-from engine.data.memory import free_memory
 from engine.data.prepared import Prepared
+from engine.machine.memory import free_memory
 from engine.recipe.schema import Recipe
 from engine.train.feed.feed import Feed
 from engine.train.feed.loader import LoaderFeed

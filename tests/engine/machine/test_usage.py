@@ -28,8 +28,10 @@ def test_memory_of_the_machine(proc: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("limit", "counts"), [("max", False), ("1000000", True), ("99999999999999", False)])
 def test_a_containers_limit_counts_where_it_is_less(limit: str, counts: bool, proc: Path, tmp_path: Path) -> None:
+    (proc / "self" / "cgroup").write_text("0::/\n")
     (tmp_path / "memory.max").write_text(limit + "\n")
-    (tmp_path / "memory.current").write_text("400000\n")
+    (tmp_path / "memory.current").write_text("900000\n")
+    (tmp_path / "memory.stat").write_text("anon 400000\ninactive_file 500000\n")  # read files are no use of it
     found = memory(proc, tmp_path)
     assert (found.total, found.used) == ((1000000, 400000) if counts else (16384000 * 1024, 12288000 * 1024))
 

@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 PROC = Path("/proc")
 CGROUPS = Path("/sys/fs/cgroup")
 
 
+@dataclass(frozen=True)
+class Group:
+    """What a container, or another control group with a limit, leaves this process."""
+
+    limit: int
+    """Bytes."""
+    left: int
+    """Bytes, files that could be dropped counted as free."""
+
+
 def free_memory() -> int | None:
     """Bytes that can be had without pushing anything out: the system's free ones, less where a container has fewer.
     None where nothing says."""
-    known = [found for found in (_available(), _container()) if found is not None]
+    group = tightest_group()
+    known = [found for found in (_available(), group.left if group else None) if found is not None]
     return max(0, min(known)) if known else None
 
 
@@ -31,10 +43,11 @@ def _available() -> int | None:
         return None
 
 
-def _container() -> int | None:
-    """What the control groups that this process is in leave it, files that could be dropped counted as free."""
+def tightest_group(proc: Path | None = None, cgroups: Path | None = None) -> Group | None:
+    """Of the control groups that this process is in, the one that leaves it least; None where none has a limit."""
+    proc, cgroups = proc or PROC, cgroups or CGROUPS
     try:
-        lines = (PROC / "self" / "cgroup").read_text(encoding="ascii", errors="replace").splitlines()
+        lines = (proc / "self" / "cgroup").read_text(encoding="ascii", errors="replace").splitlines()
     except OSError:
         return None
     found = []
@@ -43,18 +56,17 @@ def _container() -> int | None:
         second = not controllers
         if not second and "memory" not in controllers.split(","):
             continue
-        top = CGROUPS if second else CGROUPS / "memory"
+        top = cgroups if second else cgroups / "memory"
         names = ("memory.max", "memory.current") if second else ("memory.limit_in_bytes", "memory.usage_in_bytes")
         inside = Path(name.lstrip("/"))
         # every group above limits it too; inside a container its own group is the top one
         for group in {top / inside, *(top / parent for parent in inside.parents)}:
-            left = _left(group, *names)
-            if left is not None:
-                found.append(left)
-    return min(found, default=None)
+            if (read := _read(group, *names)) is not None:
+                found.append(read)
+    return min(found, default=None, key=lambda group: group.left)
 
 
-def _left(group: Path, limit: str, used: str) -> int | None:
+def _read(group: Path, limit: str, used: str) -> Group | None:
     try:
         most = int((group / limit).read_text(encoding="ascii"))
         now = int((group / used).read_text(encoding="ascii"))
@@ -63,4 +75,4 @@ def _left(group: Path, limit: str, used: str) -> int | None:
         return None
     # of this group and those below it, where both are told
     files = re.search(r"^total_inactive_file (\d+)", stat, re.M) or re.search(r"^inactive_file (\d+)", stat, re.M)
-    return most - now + (int(files[1]) if files else 0)
+    return Group(most, most - now + (int(files[1]) if files else 0))

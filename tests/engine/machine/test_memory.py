@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.data import memory
-from engine.data.memory import free_memory
+from engine.machine import memory
+from engine.machine.memory import free_memory
 
 MB = 1 << 20
 
