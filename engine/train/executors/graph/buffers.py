@@ -37,12 +37,14 @@ class Buffers:
         """`x` (N, *shape) and `y` are the training part as tensors on the device."""
         self.x, self.y = x, y
         self._seed, self._shuffle, self._device = seed, shuffle, device
-        self.rows, self.batch_size = len(part.rows), batch_size
+        self.rows = len(part.rows)
+        self.batch_size = min(batch_size, self.rows)
+        """Rows of a whole batch: no more than there are, for the windows below hold that many a step."""
         self.epoch = -1
         self.order = torch.zeros(self.rows, dtype=torch.int64, device=device)
         """Positions in the training part in the order of the epoch."""
         self.order_on_host = torch.zeros(0, dtype=torch.int64)
-        self._positions = torch.zeros(WINDOW * batch_size, dtype=torch.int64, device=device)
+        self._positions = torch.zeros(WINDOW * self.batch_size, dtype=torch.int64, device=device)
         self._rates = torch.zeros(WINDOW, dtype=torch.float32, device=device)
         self._losses = torch.zeros(WINDOW, dtype=torch.float32, device=device)
         self._table = torch.zeros(0, dtype=torch.float32, device=device)

@@ -159,6 +159,24 @@ def plain_executor(session: Any) -> Any:
     return AutogradExecutor(session.recipe, session.prepared, feed, device=CPU, kernel=kernel)
 
 
+@pytest.mark.parametrize("augment", ["[]", "[RandomRotation]"])
+def test_a_batch_may_be_larger_than_the_data(augment: str, train: Any, graphs: Any) -> None:
+    text = f"""
+data:
+  source: {{type: Builtin, name: digits}}
+  reshape: [1, 8, 8]
+  limit: 50
+  batch_size: 4000000000
+  augment: {augment}
+model: {{layers: [Flatten, {{type: Linear, out_features: outputs}}]}}
+optimizer: SGD
+train: {{epochs: 3}}
+"""
+    trained = train(text)
+    assert trained.session.executor.buffers.size(0) == 50
+    np.testing.assert_allclose(trained.losses, losses_of_plain(trained), rtol=1e-5)
+
+
 @pytest.mark.parametrize("text", [MANY, CNN, WEIGHTED], ids=["mlp", "cnn", "weighted"])
 @pytest.mark.parametrize("lengths", [[1], [2, 3], [40, 1, 9]])
 def test_how_many_steps_run_in_one_call_changes_no_bit(text: str, lengths: Any, train: Any, graphs: Any) -> None:
