@@ -57,7 +57,7 @@ def calibrate(recipe: Recipe, prepared: Prepared, choice: plan.Choice, tell: Tel
     if len(candidates) < 2:
         return choice
     key = key_of(recipe, prepared, candidates)
-    timed = read(key)
+    timed = read(key, candidates)
     if timed is not None:
         return settle(candidates, timed, choice, "timed earlier on this machine")
     timed = time_all(recipe, prepared, candidates, tell)
@@ -183,13 +183,15 @@ def key_of(recipe: Recipe, prepared: Prepared, candidates: list[plan.Choice]) ->
     return hashlib.sha256(json.dumps(shape, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def read(key: str) -> list[Timed] | None:
-    """What was found under a key, or None."""
+def read(key: str, candidates: list[plan.Choice]) -> list[Timed] | None:
+    """What was found under a key for all of these, or None; a damaged file is as none."""
     try:
         held = json.loads(_file(key).read_text(encoding="utf-8"))
-        return [Timed(int(each["threads"]), str(each["precision"]), float(each["seconds"])) for each in held]
+        timed = [Timed(int(each["threads"]), str(each["precision"]), float(each["seconds"])) for each in held]
     except (OSError, ValueError, KeyError, TypeError):
         return None
+    known = {(each.threads, each.precision) for each in timed}
+    return timed if all((each.threads, each.precision) in known for each in candidates) else None
 
 
 def keep(key: str, timed: list[Timed]) -> None:

@@ -122,7 +122,7 @@ def find_device(name: str) -> torch.device:
         if not mps:
             raise UserError("train.device is mps, but torch finds no Apple GPU here", "use device: auto or cpu")
         return torch.device("mps")
-    if kind == "cuda" and (not number or number.isdigit()):
+    if kind == "cuda" and (not number or number.isdecimal()):
         if not cuda:
             raise UserError(
                 f"train.device is {name}, but torch finds no CUDA GPU here",
@@ -130,7 +130,7 @@ def find_device(name: str) -> torch.device:
             )
         if int(number or 0) >= torch.cuda.device_count():
             raise UserError(f"there is no {name}: torch finds {torch.cuda.device_count()} GPUs", "use device: cuda:0")
-        return torch.device(f"cuda:{number or 0}")
+        return torch.device("cuda", int(number or 0))
     raise UserError(f"{name} is no device", "use auto, cpu, cuda, cuda:1 or mps")
 
 

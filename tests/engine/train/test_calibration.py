@@ -70,9 +70,10 @@ def test_it_is_timed_once_and_then_known(session: Session, tmp_path: Path, monke
     again = calibrate(session.recipe, session.prepared, session.choice, lambda *_: pytest.fail("timed again"))
     assert replace(again, reason="") == replace(first, reason="") and "timed earlier" in again.reason
     (file,) = (tmp_path / "cache" / "calibration").iterdir()
-    file.write_text(json.dumps([{"threads": 1}]))
-    calibrate(session.recipe, session.prepared, session.choice, no_tell)
-    assert len(json.loads(file.read_text())) == 3
+    for damaged in (json.dumps([{"threads": 1}]), "[]", json.dumps(json.loads(file.read_text())[:2]), '[{"th'):
+        file.write_text(damaged)
+        calibrate(session.recipe, session.prepared, session.choice, no_tell)
+        assert len(json.loads(file.read_text())) == 3
 
 
 def test_steps_that_are_too_long_are_left_to_the_rule(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from typing import Any
 
+import pytest
 import torch
 
+from engine.errors import UserError
 from engine.machine.nvidia import Gpu, Process
 from engine.train import devices, plan
 from engine.train.devices import amount, emptiest, holders, match, reason, room
@@ -92,6 +94,11 @@ def test_auto_takes_the_emptiest_and_asks_cuda_only_where_it_must(monkeypatch: A
     assert found.reason == "cuda:0 has the most free memory (60 of 80 GiB); cuda:1 is held by bob (pid 9, 70 GiB)"
     assert cards.asked == []
     assert plan.find_device("auto") == torch.device("cuda:0")
+    assert plan.find_device("cuda:01") == torch.device("cuda:1")  # torch itself refuses to read it
+    with pytest.raises(UserError, match="there is no cuda:2"):
+        plan.find_device("cuda:2")
+    with pytest.raises(UserError, match="is no device"):
+        plan.find_device("cuda:²")
 
 
 def test_without_nvidia_smi_cuda_is_asked(monkeypatch: Any) -> None:
