@@ -190,13 +190,12 @@ class RandomCrop(_Sized):
     def fits(self, shape: Shape) -> None:
         super().fits(shape)
         left, top, right, bottom = self.around
-        room = 0 if self.padding_mode == "symmetric" else 1
-        if self.padding_mode in ("reflect", "symmetric"):
-            for pad, side in ((max(left, right), shape[-1]), (max(top, bottom), shape[-2])):
-                if pad > side - room:
-                    raise ShapeError(
-                        f"an image of {shape[-2]} x {shape[-1]} has no {pad} pixels to mirror", "use less padding"
-                    )
+        mirrors = self.padding_mode in ("reflect", "symmetric")
+        for pad, side in ((max(left, right), shape[-1]), (max(top, bottom), shape[-2])):
+            if pad > side - (self.padding_mode == "reflect"):
+                image = f"an image of {shape[-2]} x {shape[-1]}"
+                lacks = f"has no {pad} pixels to mirror" if mirrors else f"is left empty by {pad} pixels of padding"
+                raise ShapeError(f"{image} {lacks}", "use less padding")
 
     def idle(self, shape: Shape) -> bool:
         return not any(self.around)

@@ -357,6 +357,7 @@ AUGMENTED: list[tuple[str, Any, dict[str, Any], str, str]] = [
     (E, [{"type": "RandomCrop", "size": 7, "padding": 2}], COLOUR, f"{AUGMENT}.0", "validation has them of 8 x 8"),
     (E, [{"type": "RandomResizedCrop", "size": [8, 9]}], COLOUR, f"{AUGMENT}.0", "images of 8 x 9"),
     (E, [{"type": "RandomCrop", "padding": 8, "padding_mode": "reflect"}], COLOUR, f"{AUGMENT}.0", "no 8 pixels"),
+    (E, [{"type": "RandomCrop", "padding": [0, 9]}], COLOUR, f"{AUGMENT}.0", "left empty by 9 pixels"),
     (E, [{"type": "Normalize", "mean": [0.1, 0.2], "std": [1.0, 1.0]}], COLOUR, f"{AUGMENT}.0", "3 channels"),
     (E, ["Mixup", "GaussianNoise", "Mixup"], {}, f"{AUGMENT}.2", "mixed only once"),
     (W, ["RandomCrop"], COLOUR, f"{AUGMENT}.0", "changes nothing"),
