@@ -49,10 +49,9 @@ class Criterion:
         return block(self, count, models, width, rows)
 
     def mean(self, outputs: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-        """Mean losses (models,) of outputs (models, width, rows) against prepared targets, as torch's own functions
+        """Mean losses (models,) of outputs (models, rows, width) against prepared targets, as torch's own functions
         give them."""
-        means = [self._mean(each.t().contiguous(), y) for each in outputs]
-        return torch.stack(means)
+        return torch.stack([self._mean(each, y) for each in outputs])
 
     def _mean(self, outputs: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         if self.kind == "CrossEntropyLoss":

@@ -7,7 +7,7 @@ the tolerance between executors, and one that breaks does not touch the others.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,10 @@ from engine.train.executors.executor import Rate, Slice, State
 from engine.train.feed.feed import Feed
 
 Bools = npt.NDArray[np.bool_]
+Cut = tuple[torch.Tensor, torch.Tensor | None, float]
+"""Rows of a slice of an evaluation, their targets, and what their mean loss divides by."""
+KEPT_BYTES = 1 << 26
+"""How large a part may be whose slices are kept from one evaluation to the next."""
 EVALUATED = 1 << 17
 """Numbers that the widest layer may hold in one slice of an evaluation."""
 
@@ -69,6 +73,7 @@ class DenseStack:
         """
         self._recipes, self._prepared, self._feed = list(recipes), prepared, feed
         self._own_generator = own_generator
+        self._kept: dict[str, list[Cut] | None] = {}
         self._parts = {"train": prepared.train, "validation": prepared.validation, "test": prepared.test}
         self._nodes = chain(recipes[0], prepared.facts)
         with torch.inference_mode():
@@ -226,25 +231,35 @@ class DenseStack:
         data = self._parts[part]
         if data is None:
             raise UserError("the data has no test part", "give data.split.test a share or a file")
-        yield from self.evaluate_rows(data.x, data.y)
+        if part not in self._kept:
+            keeps = isinstance(data.x, np.ndarray) and data.x.nbytes <= KEPT_BYTES
+            self._kept[part] = list(self._cut(data.x, data.y, self.slice_rows)) if keeps else None
+        cuts = self._kept[part]
+        yield from self._evaluate(self._cut(data.x, data.y, self.slice_rows) if cuts is None else cuts)
 
     def evaluate_rows(
         self, x: Samples, y: npt.NDArray[Any] | None, slice_rows: int | None = None
     ) -> Iterator[list[Slice]]:
         """The same for any rows, as raw as `Part.x`; without targets the loss is 0."""
-        rows = slice_rows or self.slice_rows
+        yield from self._evaluate(self._cut(x, y, slice_rows or self.slice_rows))
+
+    def _cut(self, x: Samples, y: npt.NDArray[Any] | None, rows: int) -> Iterator[Cut]:
+        """Rows and targets as tensors, slice by slice, and what the mean loss of each divides by."""
         for start in range(0, len(x), rows):
+            inputs = torch.tensor(x[start : start + rows])
+            if y is None:
+                yield inputs, None, 0.0
+            else:
+                targets = y[start : start + rows]
+                yield inputs, torch.tensor(targets), self._criterion.denominator(targets)
+
+    def _evaluate(self, cuts: Iterable[Cut]) -> Iterator[list[Slice]]:
+        for inputs, targets, denominator in cuts:
             with torch.inference_mode():
-                inputs = torch.tensor(x[start : start + rows])
-                outputs = self._outputs(inputs)
-                numerators, denominator = [0.0] * self.models, 0.0
-                if y is not None:
-                    targets = y[start : start + rows]
-                    denominator = self._criterion.denominator(targets)
-                    if denominator:
-                        means = self._criterion.mean(outputs, torch.tensor(targets))
-                        numerators = [mean * denominator for mean in means.tolist()]
-                by_row = outputs.transpose(1, 2).contiguous()
+                by_row = self._outputs(inputs).transpose(1, 2).clone(memory_format=torch.contiguous_format)
+                numerators = [0.0] * self.models
+                if targets is not None and denominator:
+                    numerators = [mean * denominator for mean in self._criterion.mean(by_row, targets).tolist()]
                 slices = [
                     Slice(numerator, denominator, each.numpy())
                     for numerator, each in zip(numerators, by_row.unbind(), strict=True)
@@ -276,7 +291,7 @@ class DenseStack:
     def score(self, outputs: npt.NDArray[np.float32], y: npt.NDArray[Any]) -> float:
         """Loss of given outputs (N, width) against prepared targets."""
         with torch.inference_mode():
-            return float(self._criterion.mean(torch.tensor(outputs).t().unsqueeze(0), torch.tensor(y))[0])
+            return float(self._criterion.mean(torch.tensor(outputs).unsqueeze(0), torch.tensor(y))[0])
 
     # State
 
@@ -370,7 +385,7 @@ class DenseStack:
 
 
 def _copied(tensor: torch.Tensor) -> npt.NDArray[Any]:
-    return tensor.clone(memory_format=torch.contiguous_format).numpy()
+    return tensor.contiguous().numpy()
 
 
 def _check_fit(found: dict[str, npt.NDArray[Any]], own: dict[str, torch.Tensor]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from engine.train.executors.dense.masks import Mask
 from engine.train.executors.dense.stack import DenseStack
 from engine.train.executors.executor import Rate
 from engine.train.feed.opening import open_feed
+from engine.train.session import open_session
 from tests.engine.train.executors.plain import Plain, close, open_plain, unlike
 
 SOURCES = {
@@ -404,3 +406,17 @@ def test_images_are_scaled_and_augmented_as_under_autograd(augment: bool) -> Non
     assert close(course(autograd.executor, autograd, range(30)), course(dense.executor, dense, range(30)))
     pairs = zip(dense.executor.evaluate("validation"), autograd.executor.evaluate("validation"), strict=False)
     assert all(close(a.outputs[:100], b.outputs[:100]) for a, b in pairs)
+
+
+def test_every_slice_of_an_evaluation_has_outputs_of_its_own(tmp_path: Path) -> None:
+    text = """
+data: {source: {type: Builtin, name: breast_cancer}, split: {validation: 0.5}}
+model: {layers: [{type: Linear, out_features: outputs}]}
+optimizer: SGD
+train: {executor: dense}
+"""
+    session = open_session(text, tmp_path)
+    executor, data = session.executor, session.prepared.validation
+    slices = list(executor.evaluate_rows(data.x, data.y, 16))
+    whole = np.concatenate([piece.outputs for piece in executor.evaluate_rows(data.x, data.y, 4096)])
+    assert np.concatenate([piece.outputs for piece in slices]) == pytest.approx(whole, rel=1e-5)
