@@ -45,13 +45,7 @@ def choose(columns: dict[str, Column], targets: list[str], data: Any, image: str
     column), and those of type `ignore`.
     """
     names = list(columns)
-    raise_all(
-        [
-            *_wrong_targets(columns, targets),
-            *_wrong_columns(columns, targets, data),
-            *_wrong_features(columns, targets, data),
-        ]
-    )
+    check_names(columns, targets, data)
     by = [getattr(data.split, use) for use in ("group", "time", "column")]
     reserved = [name for name in by if name is not None]
     listed = getattr(data.source, "features", None)
@@ -74,6 +68,17 @@ def choose(columns: dict[str, Column], targets: list[str], data: Any, image: str
     used = dict.fromkeys(names, "ignored") | dict.fromkeys(reserved, "split")
     used |= {name: "feature" for name, _ in features} | dict.fromkeys(targets, "target")
     return Roles(targets, features, types, used)
+
+
+def check_names(columns: dict[str, Column], targets: list[str], data: Any) -> None:
+    """Raises DataError where the recipe's data section names columns that are not there, or for two ends at once."""
+    raise_all(
+        [
+            *_wrong_targets(columns, targets),
+            *_wrong_columns(columns, targets, data),
+            *_wrong_features(columns, targets, data),
+        ]
+    )
 
 
 def _wrong_targets(columns: dict[str, Column], targets: list[str]) -> Iterator[DataError]:

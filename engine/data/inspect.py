@@ -37,6 +37,8 @@ MOST_SHOWN = 100
 """Columns of the preview at most."""
 LARGE = 32 << 20
 """Bytes of files from which reading them takes seconds."""
+HEAD = 1 << 16
+"""Bytes of a large table that hold its header and some rows."""
 
 
 def inspect(recipe: Recipe, base: Path, tell: Progress | None = None) -> Facts:
@@ -67,16 +69,50 @@ def look(recipe: Recipe, base: Path, tell: Progress | None = None) -> tuple[Fact
 
 
 def takes_long(recipe: Recipe, base: Path) -> bool:
-    """Whether `inspect` would read much: many bytes of files, and no facts about them in the cache."""
+    """Whether `inspect` would read much: many bytes of files, and no facts about them in the cache. Never where a first
+    look shows that something is wrong, which is for `inspect` to tell."""
     try:
+        _glance(recipe, base)
         names = _named_images(recipe, base)
         for path in source_files(recipe.data, base):
             folder = path.is_dir()
             names += [path / name for name in list_images(path, "data.source.path").names] if folder else [path]
         large = sum(path.stat().st_size for path in names) >= LARGE
     except (OSError, ValueError, DataError):
-        return False  # what is wrong with it is soon said
+        return False
     return large and _known(_cache_file(recipe, base)) is None
+
+
+def _glance(recipe: Recipe, base: Path) -> None:
+    """Raises DataError where a table's header, or a folder's list of files, does not fit the recipe."""
+    from engine.data.choose import check_names
+    from engine.data.column import Column
+    from engine.data.pixels.folder import list_classes, more_than_one_class, parts_of
+
+    source, key = recipe.data.source, "data.source.path"
+    kind, path = type(source).type_name(), source_files(recipe.data, base)[0]
+    if kind == "ImageFolder":
+        train = parts_of(path, key).get("train", path)
+        more_than_one_class(list_classes(train, key), train, key)
+        return
+    if kind == "CSV":
+        from engine.data.read_csv import read_csv
+
+        with path.open("rb") as file:
+            content = file.read(HEAD)
+        columns = read_csv(content[: content.rfind(b"\n") + 1], path, key)
+    elif kind == "Parquet":
+        import polars as pl
+
+        try:
+            names = list(pl.read_parquet_schema(path))
+        except pl.exceptions.PolarsError as error:
+            raise DataError(str(error), "", key) from None
+        columns = {name: Column(name, pl.Series([], dtype=pl.String), None) for name in names}
+    else:
+        return
+    wanted: Any = source.target  # type: ignore[attr-defined]
+    check_names(columns, [wanted] if isinstance(wanted, str) else list(wanted), recipe.data)
 
 
 def _known(held: Path | None) -> tuple[Facts, list[dict[str, str]]] | None:

@@ -67,6 +67,13 @@ def test_the_worker_alone_reads_large_data(goodfit: Goodfit, monkeypatch: pytest
     assert message.partition(";")[0] in goodfit(*wide, "--require", "val_loss < 1", code=2).stderr
     assert "val_los" in goodfit(*one, "--require", "val_los < 1", code=2).stderr
     goodfit(*one, "--set", "optimizer.lr=-1", code=2)
+    (goodfit.folder / "t.csv").write_text("a,b\n" + "1,2\n" * 60)
+    table = ("--set", "data.source={type: CSV, path: t.csv, target: c}", "--set", "model.layers=[ReLU]")
+    assert "no column 'c'" in goodfit(*one, *table, code=2).stderr
+    (goodfit.folder / "t.parquet").write_bytes(b"no such thing")
+    torn = [word.replace("CSV, path: t.csv", "Parquet, path: t.parquet") for word in table]
+    assert "as Parquet" in goodfit(*one, *torn, code=2).stderr
+    assert "one class" in goodfit(*one, "--set", "data.source.path=.", code=2).stderr
     assert "gone" in goodfit(*one, "--set", "data.source.path=gone", code=2).stderr
     goodfit("check", "pets.yaml")
     assert message.partition(";")[0] in goodfit(*wide, code=2).stderr
