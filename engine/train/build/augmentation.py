@@ -37,6 +37,7 @@ from engine.train.build.augmentations.draws import (
 )
 from engine.train.build.augmentations.gather import Gather, fill_of, index_of, moves_only
 from engine.train.build.augmentations.moves import moved
+from engine.train.build.augmentations.stretch import Stretch, stretches
 
 ROWS = 1 << 15
 """Samples whose draws are made at once and kept for an epoch; those of more are made batch by batch."""
@@ -87,10 +88,11 @@ class Augmenter:
         self._plans: dict[int, Tensor] = {}
         self._shape: torch.Size | None = None
         self._early: Gather | None = None
-        self._gathers: list[Gather] = []
+        self._joint: list[Gather | Stretch] = []
+        """What does several augmentations at once."""
         self._changes: list[Change] = []
         self._drawing: list[int] = []
-        """Augmentations, beside moves, whose samples draw something."""
+        """Other augmentations whose samples draw something."""
 
     @property
     def mixes(self) -> bool:
@@ -175,8 +177,8 @@ class Augmenter:
     def _combined(self, plans: Sequence[Tensor]) -> dict[int, Tensor]:
         """What the changes need of the plans."""
         needed = {number: plans[number] for number in self._drawing}
-        for gather in self._gathers:
-            needed |= gather.combined(plans)
+        for joint in self._joint:
+            needed |= joint.combined(plans)
         return needed
 
     def _draw(self, rows: Array, epoch: int, shape: Sequence[int]) -> list[Tensor]:
@@ -187,12 +189,14 @@ class Augmenter:
 
     def _lay_out(self, shape: torch.Size) -> None:
         """Find what can be done at once. Augmentations that change nothing are left out."""
-        self._shape, self._early, self._changes, self._gathers, self._drawing = shape, None, [], [], []
+        self._shape, self._early, self._changes, self._joint, self._drawing = shape, None, [], [], []
         self._epoch, self._rows = -1, 0
         moves: list[tuple[int, Augmentation]] = []
+        stretch: Stretch | None = None
         for number, part in enumerate(self.augmentations):
-            if part.idle(tuple(shape)):
+            if part.idle(tuple(shape)) or (stretch is not None and stretch.take(number, part)):
                 continue
+            stretch = None
             if moves_only(part):
                 if not go_together([each for _, each in moves], part):
                     self._gather(moves)
@@ -201,6 +205,9 @@ class Augmenter:
                 continue
             self._gather(moves)
             moves = []
+            if stretches(part):
+                stretch = self._stretch(number)
+                continue
             self._changes.append(alone(number, part))
             if PLAN[part.type_name()] is not plan_nothing:
                 self._drawing.append(number)
@@ -211,11 +218,18 @@ class Augmenter:
             return
         assert self._shape is not None
         gather = Gather(moves, self._shape[-2], self._shape[-1], self.device)
-        self._gathers.append(gather)
+        self._joint.append(gather)
         if not self._changes and self._early is None and not gather.fill:
             self._early = gather
         else:
             self._changes.append(lambda x, plans, mix: gather(x, plans))
+
+    def _stretch(self, number: int) -> Stretch:
+        assert self._shape is not None
+        stretch = Stretch(number, self._shape[-2], self._shape[-1], self.device)
+        self._joint.append(stretch)
+        self._changes.append(lambda x, plans, mix: stretch(x, plans))
+        return stretch
 
 
 def build_augmentation(recipe: Recipe, device: torch.device | str) -> Augmenter | None:

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from engine.parts.augmentation import Augmentation
 from engine.train.build.augmentation import APPLY, PLAN, Augmenter
-from engine.train.build.augmentations import gather
+from engine.train.build.augmentations import gather, stretch
 from engine.train.build.augmentations.draws import keys_of
 from engine.train.build.augmentations.moves import moved
 from tests.engine.train.build.cases import part
@@ -270,6 +270,41 @@ def test_moves_at_once_are_moves_one_by_one(
     for made, plan in zip(parts, augmenter.plans(2, ROWS, shape), strict=True):
         x = APPLY[made.type_name()](made, x, plan)
     assert torch.equal(together, x)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    before=st.lists(MOVES, max_size=2),
+    chosen=st.lists(MOVES, max_size=4),
+    shape=st.sampled_from([(1, 6, 6), (3, 5, 8), (2, 1, 4), (1, 4, 1)]),
+    largest=st.sampled_from([1, 100, 1 << 22]),
+)
+def test_moves_behind_a_stretched_piece_are_moves_one_by_one(
+    before: list[tuple[str, dict[str, Any]]],
+    chosen: list[tuple[str, dict[str, Any]]],
+    shape: tuple[int, int, int],
+    largest: int,
+) -> None:
+    made = [("RandomResizedCrop", {"scale": [0.3, 1.0]}), ("RandomCrop", {"padding": [1, 0], "padding_mode": "edge"})]
+    parts = [part("augmentation", name, **settings_) for name, settings_ in [*before, *made, *chosen]]
+    parts = [each for each in parts if getattr(each, "padding_mode", "") != "reflect" or min(shape[1:]) > 2]
+    x = images(shape)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stretch, "LARGEST_TABLE", largest)
+        augmenter = Augmenter(parts, 5, "cpu")
+        together, _ = augmenter(x, torch.arange(ROWS), 2)
+    for each, plan in zip(parts, augmenter.plans(2, ROWS, shape), strict=True):
+        if not each.idle(shape):
+            x = APPLY[each.type_name()](each, x, plan)
+    assert torch.allclose(together, x, atol=1e-6)
+
+
+def test_flips_and_crops_without_a_colour_of_their_own_go_along_with_a_stretched_piece() -> None:
+    taken = stretch.Stretch(0, 6, 8, torch.device("cpu"))
+    assert taken.take(1, part("augmentation", "RandomHorizontalFlip"))
+    assert taken.take(2, part("augmentation", "RandomCrop", padding=2))
+    assert not taken.take(3, part("augmentation", "RandomCrop", padding=2, fill=0.5))
+    assert not taken.take(3, part("augmentation", "RandomRotation"))
 
 
 def test_tables_stay_within_their_bound() -> None:
