@@ -40,6 +40,14 @@ class Wishes:
     saves: deque[str] = field(default_factory=deque)
     """Ids of `checkpoint` commands."""
 
+    def refuse(self) -> Iterator[CommandRefused]:
+        """Drop what a run that is over can no longer do, and say so."""
+        for id in [*(change.id for change in self.changes), *self.saves]:
+            if id is not None:
+                yield CommandRefused(id=id, reason="the run is over; resume it with the change instead")
+        self.changes.clear()
+        self.saves.clear()
+
 
 class Desk(Protocol):
     """Collects wishes."""
@@ -117,11 +125,7 @@ class LiveDesk:
         yield from self.listen(step)
         while self._later:
             yield from self.listen(step)
-        for id in [*(change.id for change in self.wishes.changes), *self.wishes.saves]:
-            if id is not None:
-                yield CommandRefused(id=id, reason="the run is over; resume it with the change instead")
-        self.wishes.changes.clear()
-        self.wishes.saves.clear()
+        yield from self.wishes.refuse()
 
     def rest(self) -> None:
         time.sleep(POLL)

@@ -7,10 +7,12 @@ executor's. Whoever consumes the records writes them down; the loop itself touch
 from __future__ import annotations
 
 import errno
+import math
 import time
 import zlib
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,8 +25,9 @@ from engine.runs import live
 from engine.runs.records import CommandAccepted, CommandRefused, Edited, Epoch, Paused, Reason, Record, Resumed
 from engine.runs.storage import StorageError
 from engine.train import early_stopping
+from engine.train.aside import aside
 from engine.train.checkpoint import Saver
-from engine.train.desk import Change, Desk
+from engine.train.desk import POLL, Change, Desk
 from engine.train.early_stopping import value_of
 from engine.train.executors.executor import Executor, Ran, Rate
 from engine.train.position import Position, Row
@@ -99,6 +102,7 @@ class Loop:
         self._steps_per_epoch, self._train_rows, self._validated = steps_per_epoch, train_rows, validated
         self._desk, self._rows, self._saver = desk, rows, saver
         self._chunk, self._step_seconds = 1, 0.0
+        self._measure_seconds = math.inf
         self._epoch_started = time.monotonic()
         self.position.fit(steps_per_epoch)
         self._executor.set(recipe)
@@ -265,8 +269,9 @@ class Loop:
     def evaluate(self, part: str, *, obey: bool = True) -> Generator[Record, None, Row | None]:
         """Series of a part without prefix, {loss, <metric>...}; None where a stop came in between.
 
-        A generator whose return value is the series: wishes are heard between two slices. Without `obey` only a stop
-        counts (the weights may be others than the run's present ones, so nothing is saved).
+        A generator whose return value is the series: wishes are heard between two slices, and while the metrics are
+        worked out. Without `obey` a run is judged that is over: it can be held and stopped, and no more (the weights
+        may be others than its last ones, so nothing is saved).
         """
         numerator = denominator = 0.0
         outputs = []
@@ -274,27 +279,43 @@ class Loop:
             numerator += piece.numerator
             denominator += piece.denominator
             outputs.append(piece.outputs)
-            if obey:
-                yield from self._obey()
-            else:
-                yield from self._desk.listen(self.position.step)
+            yield from self._obey(over=not obey)
             if self._desk.wishes.stop is not None:
                 return None
+        measured = yield from self._measured(part, np.concatenate(outputs), over=not obey)
         loss = numerator / denominator if denominator else float("nan")
-        return {"loss": loss, **self._measure(part, np.concatenate(outputs))}
+        return None if measured is None else {"loss": loss, **measured}
+
+    def _measured(
+        self, part: str, outputs: npt.NDArray[np.float32], *, over: bool
+    ) -> Generator[Record, None, dict[str, Any] | None]:
+        """The metrics; None where a stop came in between. Ranking a million rows takes longer than anybody waits for
+        an answer, and so may the first call, which imports: such a call is made aside."""
+        call, began = partial(self._measure, part, outputs), time.monotonic()
+        if self._measure_seconds < POLL:
+            measured: dict[str, Any] | None = call()
+        else:
+            measured = yield from aside(
+                call, lambda: self._obey(over=over), lambda: self._desk.wishes.stop is not None, POLL
+            )
+        self._measure_seconds = time.monotonic() - began
+        return measured
 
     # Wishes
 
-    def _obey(self) -> Iterator[Record]:
-        """Do what has been asked, and wait while the run is paused, with its state on disk.
+    def _obey(self, *, over: bool = False) -> Iterator[Record]:
+        """Do what has been asked, and wait while the run is paused, with its state on disk. Where it is `over`, that
+        is there already, and nothing can be changed any more.
 
         Between an epoch's last step and the end of its validation an edit changes nothing of either, so that the step
         alone tells its place.
         """
-        wishes = self._desk.wishes
+        wishes, epoch = self._desk.wishes, self.position.epoch + (not over)
         paused = False
         while True:
             yield from self._desk.listen(self.position.step)
+            if over:
+                yield from wishes.refuse()
             while wishes.changes:
                 yield from self._change(wishes.changes.popleft())
             while wishes.saves:
@@ -303,11 +324,12 @@ class Loop:
                 break
             if not paused:
                 paused = True
-                yield from self.save()
-                yield Paused(epoch=self.position.epoch + 1, step=self.position.step)
+                if not over:
+                    yield from self.save()
+                yield Paused(epoch=epoch, step=self.position.step)
             self._desk.rest()
         if paused and wishes.stop is None:
-            yield Resumed(from_step=self.position.step, epoch=self.position.epoch + 1, step=self.position.step)
+            yield Resumed(from_step=self.position.step, epoch=epoch, step=self.position.step)
 
     def _save_as_asked(self, id: str) -> Iterator[Record]:
         records = list(self.save(again=True))

@@ -103,6 +103,106 @@ def test_an_edit_has_one_meaning_wherever_at_its_step_it_came(slices: None, make
     assert late.loop.ending.reason == "early_stopped"
 
 
+class While:
+    """A desk on which a wish lands while a metric is worked out, which takes until the desk has been asked again."""
+
+    def __init__(self, trained: Any, wish: Any) -> None:
+        self.desk, self.wish = trained.loop._desk, wish
+        self.wishes = self.desk.wishes
+        self.measuring, self.heard = threading.Event(), threading.Event()
+        measure = trained.loop._measure
+
+        def slow(part: str, outputs: Any) -> Any:
+            self.measuring.set()
+            assert self.heard.wait(30), "nobody listens"
+            return measure(part, outputs)
+
+        trained.loop._measure = slow
+        trained.loop._desk = self
+
+    def listen(self, step: int) -> Iterator[Any]:
+        yield from self.desk.listen(step)
+        if self.heard.is_set() or not self.measuring.is_set():
+            return
+        self.wish(self.wishes)
+        self.heard.set()
+
+    def rest(self) -> None:
+        self.wishes.pause = False
+
+    def over(self, step: int, epoch: int) -> bool:
+        return bool(self.desk.over(step, epoch))
+
+    def horizon(self, step: int) -> int | None:
+        return None
+
+
+def wish_of(name: str) -> Any:
+    edit = Change("edit", [{"op": "set", "path": "optimizer.lr", "value": 0.1}])
+    return {
+        "stop": lambda wishes: setattr(wishes, "stop", "stopped"),
+        "pause": lambda wishes: setattr(wishes, "pause", True),
+        "edit": lambda wishes: wishes.changes.append(edit),
+    }[name]
+
+
+@pytest.mark.parametrize("executor", ["autograd", "dense"])
+@pytest.mark.parametrize("wish", ["stop", "pause", "edit"])
+def test_wishes_are_heard_while_a_metric_is_worked_out(wish: str, executor: str, make_loop: Any) -> None:
+    trained = make_loop(TEXT.replace("executor: autograd", f"executor: {executor}"))
+    desk = While(trained, wish_of(wish))
+    for record in trained.loop.run():
+        trained.records.append(record)
+        if record.type in ("paused", "edited"):
+            assert not trained.of("epoch"), "heard before the epoch was told"
+    assert desk.heard.is_set()
+    said = [r.type for r in trained.records if r.type in ("paused", "resumed", "edited")]
+    assert said == {"stop": [], "pause": ["paused", "resumed"], "edit": ["edited"]}[wish]
+    assert len(trained.of("epoch")) == (0 if wish == "stop" else 4)
+
+
+def test_a_metric_that_fails_in_its_thread_fails_in_the_loop(make_loop: Any) -> None:
+    trained = make_loop(TEXT)
+
+    def broken(part: str, outputs: Any) -> Any:
+        raise ZeroDivisionError(part)
+
+    trained.loop._measure = broken
+    with pytest.raises(ZeroDivisionError, match="validation"):
+        list(trained.loop.run())
+
+
+@pytest.mark.parametrize("executor", ["autograd", "dense"])
+@pytest.mark.parametrize("wish", ["stop", "pause", "edit"])
+def test_wishes_are_heard_while_the_test_part_is_judged(wish: str, executor: str, make_loop: Any, train: Any) -> None:
+    """The run is over: it can be held and stopped, and nothing of it changes."""
+    text = TEXT.replace("executor: autograd", f"executor: {executor}")
+    text = text.replace("limit: 64", "split: {validation: 0.1, test: 0.2}, limit: 64")
+    whole = train(text)  # first: both draw from the same generator
+    trained = make_loop(text)
+    list(trained.loop.run())
+    trained.loop._measure_seconds = 1.0
+    While(trained, wish_of(wish))
+    series = yield_all(trained.loop.evaluate("test", obey=False), trained.records)
+    said = {record.type: record for record in trained.records}
+    assert (series is None) == (wish == "stop")
+    assert list(said) == {"stop": [], "pause": ["paused", "resumed"], "edit": ["command_refused"]}[wish]
+    if wish == "pause":
+        assert (said["paused"].epoch, said["paused"].step) == (4, 8) == (said["resumed"].epoch, said["resumed"].step)
+    if series is not None:
+        assert series == yield_all(whole.loop.evaluate("test", obey=False), [])
+    assert trained.loop.recipe.optimizer.lr == 0.01
+
+
+def yield_all(records: Any, found: list[Any]) -> Any:
+    """Gather what a generator yields; what it returns."""
+    while True:
+        try:
+            found.append(next(records))
+        except StopIteration as end:
+            return end.value
+
+
 @pytest.fixture
 def slow_reading(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Data that is never done reading; signal handlers as they were, afterwards."""
