@@ -303,9 +303,10 @@ class Life(Duty):
         return f"the last state could not be saved: {trouble}" if trouble else ""
 
     def _failure(self, error: BaseException) -> Finished:
+        from engine.train.loop import is_out_of_memory
         from engine.train.refusals import in_words, smaller_batch
 
-        if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
+        if is_out_of_memory(error):
             return self._finished("out_of_memory", smaller_batch(self.loop, str(error)))
         if known := in_words(error, self.session):
             return self._finished("error", known)

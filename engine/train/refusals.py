@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import torch
 from torch import nn
 
 from engine.train.executors.autograd import AutogradExecutor
+from engine.train.feed.opening import size
 from engine.train.loop import Loop
 from engine.train.session import Session
 
@@ -33,11 +36,14 @@ def in_words(error: BaseException, session: Session | None) -> str:
 
 
 def smaller_batch(loop: Loop | None, message: str) -> str:
-    """What to do where memory does not suffice."""
+    """What to do where memory does not suffice; `message` is torch's or Python's, which may be empty."""
+    asked = re.search(r"tried to allocate (\d+) bytes", message)
+    message = f"the memory ran out: {size(int(asked[1]))} more were asked for" if asked else message
+    message = message or "the memory ran out"
     if loop is None or loop.recipe.data.batch_size == 1:
         return f"{message}; try a smaller network, or train.device: cpu"
-    size = loop.recipe.data.batch_size
-    return f"{message}; batch_size is {size}: fork with --set data.batch_size={max(size // 2, 1)}"
+    rows = loop.recipe.data.batch_size
+    return f"{message}; batch_size is {rows}: fork with --set data.batch_size={max(rows // 2, 1)}"
 
 
 def _guilty(session: Session | None, words: str, rows: int = 2) -> str:
