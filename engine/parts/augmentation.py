@@ -9,8 +9,6 @@ from pydantic import field_validator, model_validator
 
 from engine.parts.part import Count, Natural, Part, Shape, ShapeError, part, setting
 
-ATTEMPTS = 10
-"""How often a rectangle of random area and shape is drawn until one fits into the image, as in torchvision."""
 ROTATION_STEP = 0.25
 """Degrees between two angles of RandomRotation, about: each angle that there is has a table of pixels."""
 
@@ -60,6 +58,20 @@ class _Sized(Augmentation):
                 f"but validation has them of {shape[-2]} x {shape[-1]}",
                 "leave size out: it is then the image's own",
             )
+
+
+class _Rectangle(Augmentation):
+    """What draws a rectangle of random area and shape, by its own `scale` and `ratio`."""
+
+    @field_validator("scale", check_fields=False)
+    @classmethod
+    def _shares(cls, scale: list[float]) -> list[float]:
+        return in_order("scale", scale, 1)
+
+    @field_validator("ratio", check_fields=False)
+    @classmethod
+    def _range(cls, ratio: list[float]) -> list[float]:
+        return in_order("ratio", ratio)
 
 
 def in_order(name: str, values: list[float], most: float = math.inf) -> list[float]:
@@ -124,7 +136,7 @@ class RandomVerticalFlip(_Flip):
 
 
 @part
-class RandomResizedCrop(_Sized):
+class RandomResizedCrop(_Sized, _Rectangle):
     """Cuts out a rectangle of random place, area and shape, and stretches it to the size of the image.
 
     The area is drawn evenly from `scale` shares of the image, the logarithm of width / height evenly from that of
@@ -141,16 +153,6 @@ class RandomResizedCrop(_Sized):
     interpolation: Literal["nearest", "bilinear"] = setting(
         "bilinear", help="a pixel is a mean of the nearest four, or the nearest of the image: rougher, faster"
     )
-
-    @field_validator("scale")
-    @classmethod
-    def _shares(cls, scale: list[float]) -> list[float]:
-        return in_order("scale", scale, 1)
-
-    @field_validator("ratio")
-    @classmethod
-    def _range(cls, ratio: list[float]) -> list[float]:
-        return in_order("ratio", ratio)
 
     def idle(self, shape: Shape) -> bool:
         return self.scale[0] == 1 and self.ratio == [shape[-1] / shape[-2]] * 2
@@ -223,7 +225,7 @@ class ColorJitter(Augmentation):
 
 
 @part
-class RandomErasing(Augmentation):
+class RandomErasing(_Rectangle):
     """Paints over a rectangle of random place, area and shape in each image, with probability p.
 
     The area is drawn evenly from `scale` shares of the image, the logarithm of height / width evenly from that of
@@ -240,16 +242,6 @@ class RandomErasing(Augmentation):
     value: float | Literal["random"] = setting(
         0.0, help="what is painted: 0 is black, 1 white; `random` is normal noise of mean 0 and variance 1"
     )
-
-    @field_validator("scale")
-    @classmethod
-    def _shares(cls, scale: list[float]) -> list[float]:
-        return in_order("scale", scale, 1)
-
-    @field_validator("ratio")
-    @classmethod
-    def _range(cls, ratio: list[float]) -> list[float]:
-        return in_order("ratio", ratio)
 
     def idle(self, shape: Shape) -> bool:
         return self.p == 0 or 1 in shape[-2:]
