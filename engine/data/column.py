@@ -23,6 +23,8 @@ BLANKS = " \t\r\n\v\f\u00a0"
 """White space that cells lose at both ends."""
 MOST_LEVELS = 100
 """A text column with more distinct values than this is free text or an id: ignored unless it is declared a category."""
+FEW = 20_000
+"""Up to so many cells of text are looked at one by one: polars' threads take longer to wake."""
 
 Numbers = npt.NDArray[np.float64]
 
@@ -50,6 +52,8 @@ class Column:
     def levels(self) -> list[str]:
         """The distinct texts, in no order; missing cells left out."""
         if self.cells is not None:
+            if len(self.cells) <= FEW:
+                return [text for text in set(self.cells.to_list()) if text is not None]
             found: list[str] = self.cells.drop_nulls().unique().to_list()
             return found
         assert self.number is not None
@@ -58,6 +62,9 @@ class Column:
     def codes(self, names: Sequence[str]) -> npt.NDArray[np.int64]:
         """(N,) place of each cell's text in `names`, -1 for others and for missing cells."""
         if self.cells is not None:
+            if len(self.cells) <= FEW:
+                known_text = {name: index for index, name in enumerate(names)}
+                return np.array([known_text.get(text, -1) for text in self.cells.to_list()], np.int64)
             import polars as pl
 
             places = list(range(len(names)))

@@ -18,6 +18,8 @@ from engine.train.position import Position
 
 SHARE = 20.0
 """A save may cost one part in so many of the time since the last one."""
+LEAST = 0.5
+"""Seconds between two saves at the least: less work than that is quickly done again."""
 WITHIN_EPOCH = 30.0
 """Seconds after which a long epoch is saved in its middle."""
 AFTER_TROUBLE = 10.0
@@ -77,7 +79,7 @@ class Saver:
 
     def due(self, *, mid_epoch: bool) -> bool:
         """Whether it is time: never so often that saving would slow the run down noticeably."""
-        return time.monotonic() - self._at >= max(SHARE * self._cost, WITHIN_EPOCH if mid_epoch else 0.0)
+        return time.monotonic() - self._at >= max(SHARE * self._cost, WITHIN_EPOCH if mid_epoch else LEAST)
 
     def keep_best(self, executor: Stateful, position: Position, text: str) -> None:
         """Remember the state as that of the best epoch; it goes to disk before the next checkpoint does."""
