@@ -19,6 +19,8 @@ class Entry:
     """Brings raw rows (B, *shape) into float32 memory (B, features), the same numbers as the autograd executor has."""
 
     def __init__(self, scaling: Scaling | None, augment: Augmenter | None, shape: tuple[int, ...], feed: Feed) -> None:
+        if scaling is not None and (scaling.scale, {*scaling.mean}, {*scaling.std}) == (1, {0}, {1}):
+            scaling = None  # numbers as they are: bytes always have a scale
         self._scaling, self._augment, self._shape, self._feed = scaling, augment, shape, feed
         self._mean = self._std = torch.zeros(0)
         if scaling is not None:
