@@ -96,6 +96,7 @@ def list_classes(root: Path, key: str) -> Listed:
         what = f"{len(found.loose)} images, but no subfolders with images" if found.loose else "no images"
         hint = f"a subfolder a class, images in it; image files end in {', '.join(sorted(ENDS))}"
         raise DataError(f"{root.name} holds {what}", hint, key)
+    _check_names(found.names, key)
     return found
 
 
@@ -106,6 +107,7 @@ def list_images(root: Path, key: str) -> Listed:
     found.classes.extend(name.partition("/")[0] if "/" in name else "" for name in found.names)
     if not found.names:
         raise DataError(f"{root.name} holds no images", f"image files end in {', '.join(sorted(ENDS))}", key)
+    _check_names(found.names, key)
     return found
 
 
@@ -119,6 +121,16 @@ def more_than_one_class(listed: Listed, root: Path, key: str) -> None:
             "a subfolder for each class",
             key,
         )
+
+
+def _check_names(names: list[str], key: str) -> None:
+    """Raises DataError where a name is bytes that are no text: tables and predictions could not name it."""
+    try:
+        "".join(names).encode()
+    except UnicodeEncodeError:
+        bad = [os.fsencode(name) for name in names if name.encode("utf-8", "replace").decode() != name]
+        shown = listing([repr(name)[1:] for name in bad])
+        raise DataError(f"these names of images are not UTF-8: {shown}", "rename them", key) from None
 
 
 def _walk(root: Path, folder: Path, others: list[str], key: str) -> Iterator[str]:

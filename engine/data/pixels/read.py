@@ -171,8 +171,9 @@ def _check_room(folder: Path, needed: int) -> None:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     free = shutil.disk_usage(folder).free
     if needed > free:
+        unit, scale = ("GB", 1e9) if needed >= 1e9 else ("MB", 1e6)
         raise DataError(
-            f"decoded, the images take {needed / 1e9:.1f} GB, and {folder} has {free / 1e9:.1f} GB left",
+            f"decoded, the images take {needed / scale:.1f} {unit}, and {folder} has {free / scale:.1f} {unit} left",
             "make data.source.size smaller, free some space, or name another folder by GOODFIT_CACHE",
             "data.source.size",
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -335,6 +336,18 @@ def test_refuses_a_folder(make: Any, words: str, path: str | None, tmp_path: Pat
         ready(FOLDER)
     assert error.value.path == (path or "data.source.path")
     assert error.value.hint
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs file names that are any bytes")
+def test_names_that_are_no_text_are_refused(pets: Path, ready: Ready) -> None:
+    odd = write_image(pets / "cat" / "a \n:'ü.png", 5)
+    assert sum(ready(FOLDER).facts.rows.values()) == 45
+    odd.rename(os.fsdecode(bytes(pets / "cat") + b"/\xff.png"))
+    with pytest.raises(DataError) as error:
+        ready(FOLDER)
+    assert error.value.message == r"these names of images are not UTF-8: 'cat/\xff.png'"
+    with pytest.raises(DataError, match="not UTF-8"):
+        first_recipe(pets)
 
 
 def test_facts_follow_the_files(pets: Path, build: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
