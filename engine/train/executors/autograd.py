@@ -50,7 +50,8 @@ class AutogradExecutor:
         layout = FORMATS[memory_format]
         self.model = build_model(recipe, prepared.facts).to(device, memory_format=layout)  # type: ignore[call-overload]
         self._network = in_quick_order(self.model)
-        self._layout = layout if len(prepared.facts.shape) == 3 else torch.contiguous_format
+        images = len(prepared.facts.shape) == 3
+        self._layout = torch.channels_last if images and layout == torch.channels_last else torch.contiguous_format
         self.criterion = build_loss(recipe, prepared.facts).to(device)
         spare_compiler()
         self.optimizer = build_optimizer(recipe, self.model, device, kernel)
