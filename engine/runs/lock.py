@@ -85,8 +85,8 @@ class Lock:
         lock = cls(run_dir, fd, holder)
         try:
             text = json.dumps(vars(holder)).encode()
-            os.ftruncate(fd, 0)
-            os.pwrite(fd, text, 0)
+            # over the former name in one write: who reads meanwhile finds the one or the other, never none
+            os.pwrite(fd, text.ljust(os.fstat(fd).st_size), 0)
         except OSError as error:
             lock.release()
             raise refused(error, "taking the run's lock", run_dir) from error
@@ -161,7 +161,7 @@ def _by_process(holder: Holder | None) -> Liveness:
 
 
 def read_holder(run_dir: Path) -> Holder | None:
-    """Who holds or last held the lock; None where nobody did, or it is being written."""
+    """Who holds or last held the lock; None where nobody did, or the first has not written its name yet."""
     try:
         values: dict[str, Any] = json.loads((run_dir / LOCK).read_bytes())
         return Holder(

@@ -187,6 +187,25 @@ def test_a_run_without_a_lock_is_dead_and_a_lock_in_the_writing_has_no_holder(ru
     assert read_holder(run_dir) is None
 
 
+def test_a_lock_that_is_handed_on_always_has_a_holder(run_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader that found none would take the run for ended, while its next worker is about to begin."""
+    Lock.acquire(run_dir, purpose="a purpose with a very long name").release()
+    seen = []
+    for name in ("ftruncate", "pwrite", "write"):
+
+        def watched(*arguments: object, _call: Callable[..., object] = getattr(os, name)) -> object:
+            result = _call(*arguments)
+            seen.append(read_holder(run_dir))
+            return result
+
+        monkeypatch.setattr(os, name, watched)
+    for purpose in ("launch", "train", "a purpose with a very, very long name"):
+        with Lock.acquire(run_dir, purpose=purpose):
+            holder = read_holder(run_dir)
+            assert holder is not None and holder.purpose == purpose
+    assert len(seen) >= 3 and None not in seen
+
+
 def test_a_lock_that_is_a_link_is_refused(run_dir: Path, tmp_path: Path) -> None:
     (tmp_path / "precious").write_text("text")
     (run_dir / LOCK).symlink_to(tmp_path / "precious")
