@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from engine.runs import lock as module
-from engine.runs.lock import LOCK, Held, Lock, heartbeat_age, probe, read_holder
+from engine.runs.lock import LOCK, Held, Holder, Lock, heartbeat_age, probe, read_holder
 from engine.runs.process import Owner, host, start_token
 from engine.runs.storage import StorageError
 
@@ -190,15 +190,18 @@ def test_a_run_without_a_lock_is_dead_and_a_lock_in_the_writing_has_no_holder(ru
 def test_a_lock_that_is_handed_on_always_has_a_holder(run_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A reader that found none would take the run for ended, while its next worker is about to begin."""
     Lock.acquire(run_dir, purpose="a purpose with a very long name").release()
-    seen = []
-    for name in ("ftruncate", "pwrite", "write"):
+    seen: list[Holder | None] = []
 
-        def watched(*arguments: object, _call: Callable[..., object] = getattr(os, name)) -> object:
-            result = _call(*arguments)
+    def watched(call: Callable[..., int | None]) -> Callable[..., int | None]:
+        def wrapped(*arguments: object) -> int | None:
+            result = call(*arguments)
             seen.append(read_holder(run_dir))
             return result
 
-        monkeypatch.setattr(os, name, watched)
+        return wrapped
+
+    monkeypatch.setattr(os, "ftruncate", watched(os.ftruncate))
+    monkeypatch.setattr(os, "pwrite", watched(os.pwrite))
     for purpose in ("launch", "train", "a purpose with a very, very long name"):
         with Lock.acquire(run_dir, purpose=purpose):
             holder = read_holder(run_dir)
