@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from engine.errors import UserError
@@ -34,6 +35,8 @@ FIXED = {
 """What cannot be searched, and why."""
 INCOMPARABLE = ("loss", "data.target_scale")
 """What changes the scale of val_loss."""
+LARGEST_GRID = 10_000
+"""Points of a grid; all are listed before the first trial."""
 
 
 def space(subject: Subject) -> None:
@@ -65,9 +68,26 @@ def space(subject: Subject) -> None:
             subject.warn(here, message, hint, subject.unset(here))
         if search.sampler == "grid" and isinstance(entry, dict) and not entry.keys() <= {"int", "choice"}:
             subject.error(here, "a grid needs values that can be counted", "use choice or int, or another sampler")
+    if search.sampler == "grid" and (points := _points(search.space)) > LARGEST_GRID:
+        message = f"the grid has {points:,} points, more than {LARGEST_GRID:,}"
+        subject.error("search.sampler", message, "narrow the ranges, or use random")
+
+
+def _points(entries: Mapping[str, Any]) -> int:
+    """Points of the grid; where an entry is wrong, which is reported where it stands, it counts as 1."""
+    sizes = []
+    for entry in entries.values():
+        bounds = next(iter(entry.values()), None) if isinstance(entry, dict) else None
+        if not isinstance(bounds, list):
+            continue
+        whole = "int" in entry and len(bounds) == 2 and all(isinstance(bound, int) for bound in bounds)
+        sizes.append(bounds[1] - bounds[0] + 1 if whole else len(bounds))
+    return math.prod(sizes)
 
 
 def _fixed(parts: PathParts) -> str | None:
+    if parts == ["data"]:  # the whole of it holds what is fixed
+        return FIXED["data.source"]
     return next((why for path, why in FIXED.items() if _starts(parts, (path,))), None)
 
 
