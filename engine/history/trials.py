@@ -59,6 +59,11 @@ class Curve:
             self.thin()
         return len(self) - before
 
+    def clear(self) -> None:
+        """Begin anew."""
+        del self.epochs[:], self.values[:]
+        self._every = 1
+
     def thin(self) -> None:
         """Keep every second point, and the newest."""
         self._every *= 2
@@ -189,6 +194,7 @@ class Trials:
         row.seconds = number(record.get("seconds"))
         row.run = record.get("run")
         row.message = str(record.get("message") or "")
+        self._complete(row.curve, record.get("curve") or {})
         self.metrics += [name for name in row.metrics if name not in self.metrics and name != self.monitor]
         if again:
             self._rank()
@@ -254,6 +260,16 @@ class Trials:
             self._place(self.rows[trial])
         self.version += 1
         self.turns += 1
+
+    def _complete(self, curve: Curve, told: Json) -> None:
+        """Draw a curve anew from what its trial's record tells, where that is more than was heard of it on the way."""
+        epochs, values = told.get("epochs") or (), told.get("values") or ()
+        if len(epochs) <= len(curve) or len(epochs) != len(values):
+            return
+        self.points -= len(curve)
+        curve.clear()
+        for epoch, value in zip(epochs, values, strict=True):
+            self._grow(curve, int(epoch), number(value))
 
     def _grow(self, curve: Curve, epoch: int, value: float) -> None:
         self.points += curve.add(epoch, value, self._most)

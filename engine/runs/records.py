@@ -289,6 +289,9 @@ class Trial(Record):
     """Name of the child run; None where it could not be made."""
     message: str = ""
     """Why it failed or was pruned."""
+    curve: Json = field(default_factory=dict)
+    """{epochs, values}: the monitored series, thinned evenly where it is long, since `trial_epochs` does not tell every
+    epoch; empty where no epoch was finished."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,10 +24,17 @@ LOCK = "optuna.lock"
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """`flock` on a file beside the journal: the kernel drops it when its holder dies, however it dies."""
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE_FILE)
+    """`flock` on a file beside the journal: the kernel drops it when its holder dies, however it dies. Raises
+    StorageError."""
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE_FILE)
+    except OSError as error:
+        raise refused(error, "locking the search's storage", path) from error
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+        except OSError as error:
+            raise refused(error, "locking the search's storage", path) from error
         yield
     finally:
         os.close(fd)

@@ -73,19 +73,19 @@ class Study:
     # Picking
 
     def ask(self) -> Asked | None:
-        """One more trial, taken by this worker; None where all have been picked.
+        """One more trial, taken by this worker; None where all have been picked. Raises StorageError; the same call may
+        be made again then, and goes on where it broke off.
 
         What is picked depends on the search's seed, the trial's number and the trials told so far, and on nothing that
         dies with a process.
         """
         with self._alone():
-            count = len(self._trials())
-            if count >= self.settings.trials:
+            if half := self._half_picked():
+                return self._pick(half[0])
+            if len(self._trials()) >= self.settings.trials:
                 return None
-            self._study.sampler = sampler(self.settings, count)
-            trial = self._study.ask(self._distributions)
-            trial.set_user_attr(WORKER, self._worker)
-        return Asked(trial.number, self._params(trial.params))
+            self._study.sampler = sampler(self.settings, len(self._trials()))
+            return self._take(self._study.ask(self._distributions))
 
     def taken(self) -> list[Asked]:
         """Trials that this worker took in an earlier life and that are not over, by number.
@@ -93,13 +93,8 @@ class Study:
         One that was being picked as its worker died is picked to the end, and taken.
         """
         with self._alone():
-            for frozen in list(self._unfinished()):
-                if WORKER not in frozen.user_attrs:
-                    self._study.sampler = sampler(self.settings, frozen.number)
-                    trial = optuna.trial.Trial(self._study, frozen._trial_id)
-                    for path, found in self._distributions.items():
-                        trial._suggest(path, found)
-                    trial.set_user_attr(WORKER, self._worker)
+            for frozen in self._half_picked():
+                self._pick(frozen)
         return [self._asked(trial) for trial in self._unfinished() if trial.user_attrs.get(WORKER) == self._worker]
 
     def elsewhere(self) -> dict[str, list[Asked]]:
@@ -174,6 +169,23 @@ class Study:
             warnings.simplefilter("ignore")  # Optuna calls its own multivariate sampling experimental
             yield
 
+    def _half_picked(self) -> list[FrozenTrial]:
+        """Trials that nobody has taken: their worker did not come to that, and nobody else picks at present."""
+        return [trial for trial in self._unfinished() if WORKER not in trial.user_attrs]
+
+    def _pick(self, frozen: FrozenTrial) -> Asked:
+        """Draw what a trial has not drawn yet, and take it."""
+        self._study.sampler = sampler(self.settings, frozen.number)
+        self._study._thread_local.cached_all_trials = None  # as `ask` does
+        trial = optuna.trial.Trial(self._study, frozen._trial_id)
+        for path, found in self._distributions.items():
+            trial._suggest(path, found)
+        return self._take(trial)
+
+    def _take(self, trial: optuna.trial.Trial) -> Asked:
+        trial.set_user_attr(WORKER, self._worker)
+        return Asked(trial.number, self._params(trial.params))
+
     def _trials(self) -> list[FrozenTrial]:
         return self._study.get_trials(deepcopy=False)
 
@@ -215,7 +227,7 @@ def sampler(settings: Settings, number: int) -> BaseSampler:
         return GridSampler(grid(settings.space), seed=settings.seed % 2**32)
     seed = int(np.random.SeedSequence([settings.seed, number]).generate_state(1)[0])
     if settings.sampler == "random":
-        return RandomSampler(seed=seed)
+        return SpreadSampler(seed, 0, 1)  # Optuna's own draws others where a trial is picked in two goes
     startup = max(settings.together, min(STARTUP, max(3, settings.trials // 3)))
     if number < startup:
         return SpreadSampler(settings.seed, number, startup)

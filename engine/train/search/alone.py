@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterator
 from typing import Protocol
 
 from engine.errors import UserError
 from engine.runs.records import Checkpoint, Epoch, Record
+from engine.runs.storage import StorageError
 from engine.train import guess
 from engine.train.desk import StopReason, Wishes
 from engine.train.duty import say
@@ -64,16 +66,27 @@ class TrialDesk:
         return None
 
 
+class TrialRows(TimedRows):
+    """Rows of a trial: an epoch is told when it ends, since the search may give the trial up then."""
+
+    def end(self, epoch: Epoch, step_seconds: float) -> Iterator[Record]:
+        yield epoch
+
+
 def train_alone(child: Child, host: Host) -> bool:
     """Train a trial to its end; False where the search was stopped in the middle of it. Never raises for what is wrong
-    with the trial itself."""
+    with the trial itself. Raises StorageError."""
     session: Session | None = None
     try:
         session = build_session(child.trial.text, child.trial.recipe, child.trial.prepared, child.trial.choice)
         return _train(child, session, host)
+    except StorageError:
+        raise
     except UserError as error:
         _fail(child, host, "error", error.sentence())
-    except (RuntimeError, MemoryError, ValueError) as error:
+    except Exception as error:  # whatever a part does, a person's own among them, ends its trial alone
+        if not isinstance(error, RuntimeError | MemoryError | ValueError):
+            say(traceback.format_exc())
         words = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
         if is_out_of_memory(error):
             _fail(child, host, "out_of_memory", words)
@@ -95,7 +108,7 @@ def _train(child: Child, session: Session, host: Host) -> bool:
         guess.loss_of_average(session.executor, session.prepared, part),
     )
     desk = TrialDesk(host)
-    loop = session.loop(position=child.position, desk=desk, rows=TimedRows(), saver=child.saver, say=say)
+    loop = session.loop(position=child.position, desk=desk, rows=TrialRows(), saver=child.saver, say=say)
     given_up = False
     try:
         for record in loop.run():

@@ -6,12 +6,14 @@ durable behind everybody's back.
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from engine.history.trials import Curve
 from engine.recipe.edits import edit_to_json
 from engine.recipe.resolve import dump, to_data
 from engine.runs import checkpoints
@@ -27,6 +29,9 @@ from engine.train.early_stopping import monitored, value_of
 from engine.train.position import Position
 from engine.train.search.material import Trial
 from engine.train.session import data_record
+
+POINTS = 64
+"""Points of the curve that a trial's record holds, at the most."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,7 @@ class Child:
         """
         self.trial, self._family, self._stack = trial, family, stack
         self.position = Position()
+        self.curve = Curve()
         self.began = time.monotonic()
         root = family.run_dir.parent
         if trial.run is None or not (root / trial.run).is_dir():
@@ -101,6 +107,7 @@ class Child:
     def restart(self) -> None:
         """Begin anew: what was done so far is superseded."""
         self.position = Position()
+        self.curve = Curve()
         self.write(Resumed(from_step=0, step=0))
         self.saver = Saver(self.run_dir, self.trial.recipe, self.trial.prepared, sync=False)
 
@@ -132,6 +139,7 @@ class Child:
         """The trial's row, from where it stands."""
         best = self.position.best
         scores = dict(best.row) if best else {}
+        curve = {"epochs": list(map(int, self.curve.epochs)), "values": list(map(_told, self.curve.values))}
         value = value_of(scores, self.monitor)
         return trial_row(
             self.trial,
@@ -145,6 +153,7 @@ class Child:
             best_epoch=best.epoch if best else None,
             epochs=self.position.epoch,
             seconds=round(time.monotonic() - self.began, 6),
+            curve=curve if len(self.curve) else None,
         )
 
     def _create(self) -> None:
@@ -207,6 +216,7 @@ def trial_row(
     best_epoch: int | None = None,
     epochs: int = 0,
     seconds: float = 0.0,
+    curve: Json | None = None,
 ) -> Json:
     """The fields of a `trial` record."""
     return {
@@ -223,4 +233,10 @@ def trial_row(
         "seconds": seconds,
         "run": run,
         "message": message,
+        "curve": curve or {},
     }
+
+
+def _told(value: float) -> float | None:
+    """A value of a curve as it is journalled: what is no number is none, since the storage holds plain JSON."""
+    return float(f"{value:.6g}") if math.isfinite(value) else None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from engine.errors import UserError
 from engine.runs.directory import RECIPE, RESOLVED, effective_recipe
 from engine.runs.journal import Journal, number
 from engine.runs.later import SyncLater
-from engine.runs.lock import Held, Lock, beat, probe
+from engine.runs.lock import Held, Lock, beat
 from engine.runs.process import host
 from engine.runs.records import (
     CommandAccepted,
@@ -24,7 +25,6 @@ from engine.runs.records import (
     Edited,
     Finished,
     Paused,
-    Plan,
     Reason,
     Replanned,
     Resumed,
@@ -112,6 +112,7 @@ class Search(Duty):
         from engine.search.study import Study
         from engine.train.search.book import Book
         from engine.train.search.material import Material
+        from engine.train.search.picking import Picker
         from engine.train.session import data_record
 
         for path in self.options.get("parts") or ():
@@ -130,23 +131,16 @@ class Search(Duty):
         self._choice = self._plan(material)
         self.settings = self._settings(material)
         study = Study(self._folder, self.settings, self.run_dir.name)
+        self._picker = Picker(study, self.run_dir, self._folder, self.persist)
         self.book = Book(study, self.records, self.write, self.persist)
         return material
 
     def _plan(self, material: Material) -> plan.Choice:
         """How trials like the search's own recipe are trained; journalled once."""
-        from engine.data.prepare import silent
-        from engine.train import calibration, early_stopping, guess, plan
-        from engine.train.search import together
-        from engine.train.session import build_session
+        from engine.train.search import planning, together
 
-        recipe, prepared = material.recipe, material.prepared
-        recorded, changed = plan.of_next_life(self.records, self.options)
-        choice = recorded or plan.choose(recipe, prepared.facts, self.options.get("device"))
-        if recorded is None and not self.options.get("frozen"):
-            plan.prepare_torch(choice, recipe.train.deterministic)
-            choice = calibration.calibrate(recipe, prepared, choice, silent)
-        stacks = together.refusal(recipe, prepared, choice)
+        choice, changed = planning.settle(material, self.records, self.options)
+        stacks = together.refusal(material.recipe, material.prepared, choice)
         self._stacked = stacks is None
         known = next((record for record in self.records if record["type"] == "plan"), None)
         if known is not None:
@@ -154,24 +148,7 @@ class Search(Duty):
             if changed:
                 self.write(Replanned(plan=asdict(choice), reason=changed))
             return choice
-        session = build_session(material.text, recipe, prepared, choice)
-        part = guess.judged(prepared)
-        settings = self._settings(material, choice)
-        size = min(settings.together, settings.trials)
-        how = f"{size} trials train together" if stacks is None else f"trials train one after another, since {stacks}"
-        self.write(
-            Plan(
-                **asdict(replace(choice, reason=f"{how}; {choice.reason}")),
-                parameters=session.executor.parameters,
-                steps_per_epoch=session.steps_per_epoch,
-                epochs=recipe.train.epochs,
-                loss_at_init=guess.loss_at_init(session.executor, part),
-                loss_baseline=guess.loss_of_average(session.executor, prepared, part),
-                monitor=early_stopping.monitored(recipe, session.validated),
-                trials=settings.trials,
-            )
-        )
-        session.executor.close()
+        self.write(planning.announcement(material, choice, self._settings(material, choice), stacks))
         self._since = self.journal.age
         return choice
 
@@ -199,28 +176,16 @@ class Search(Duty):
     # Trials
 
     def _next(self, material: Material) -> list[Trial]:
-        """The trials to train next, none where there are no more. What an earlier life left comes first.
-
-        Groups end at multiples of their size, so that a search that died goes on with the groups that it would have
-        had.
-        """
-        book, settings = self._parts()
-        study = book.study
+        """The trials to train next, none where there are no more. Waits for workers that joined and still train."""
+        book, _ = self._parts()
         while True:
-            batch = study.taken() or self._left_behind()
-            while self.heed() is None and not (batch and study.picked % settings.together == 0):
-                asked = study.ask()
-                if asked is None:
-                    break
-                batch.append(asked)
+            batch = self._picker.group(lambda: self.heed() is not None)
             book.catch_up()
-            if self.desk.wishes.stop is not None or (not batch and not self._others_work()):
+            if self.desk.wishes.stop is not None or (not batch and not self._picker.others_work()):
                 return []
-            if batch:
-                trials = [trial for asked in batch if (trial := self._trial(material, asked))]
-                if trials:
-                    return trials
-            else:
+            if trials := [trial for asked in batch if (trial := self._trial(material, asked))]:
+                return trials
+            if not batch:
                 time.sleep(TOLD_EVERY)
 
     def _trial(self, material: Material, asked: Asked) -> Trial | None:
@@ -285,25 +250,6 @@ class Search(Duty):
         book, _ = self._parts()
         self.persist(lambda: book.study.begun(number, run))
 
-    def _left_behind(self) -> list[Asked]:
-        """Trials of workers that joined this search and are gone; only the search itself takes them over."""
-        if self._folder != self.run_dir:
-            return []
-        study = self._parts()[0].study
-        found = []
-        for worker, trials in study.elsewhere().items():
-            if probe(self.run_dir.parent / worker) == "dead":
-                for asked in trials:
-                    study.take_over(asked.number)
-                    found.append(asked)
-        return found
-
-    def _others_work(self) -> bool:
-        """Whether workers that joined this search still have trials, for whose results it waits."""
-        study = self._parts()[0].study
-        alive = (probe(self.run_dir.parent / worker) == "alive" for worker in study.elsewhere())
-        return self._folder == self.run_dir and any(alive)
-
     # What the training of trials asks of the search
 
     def heed(self) -> StopReason | None:
@@ -340,9 +286,13 @@ class Search(Duty):
     def epoch(self, children: list[Child], rows: list[Row], *, last: bool = False) -> list[bool]:
         """Take the rows of an epoch that these trials have finished; which of them are given up."""
         from engine.train.early_stopping import value_of
+        from engine.train.search.child import POINTS
+        from engine.train.search.picking import again
 
         study = self._parts()[0].study
         values = [value_of(row, child.monitor) for child, row in zip(children, rows, strict=True)]
+        for child, value in zip(children, values, strict=True):
+            child.curve.add(child.position.epoch, value, POINTS)
         now = time.monotonic()
         if last or now - self._epochs_told >= TOLD_EVERY:
             self._epochs_told = now
@@ -356,10 +306,11 @@ class Search(Duty):
                     value=list(values),
                 )
             )
-        return [
-            study.report(child.trial.number, child.position.epoch, value)
-            for child, value in zip(children, values, strict=True)
-        ]
+        given_up: list[bool] = []
+        for child, value in zip(children, values, strict=True):
+            report = partial(study.report, child.trial.number, child.position.epoch, value)
+            given_up.append(again(self.persist, report))
+        return given_up
 
     def over(self, child: Child, state: str, message: str = "", *, broke: bool = False) -> None:
         """A trial is over; its run has been closed."""

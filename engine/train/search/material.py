@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from engine.data.prepare import prepare
 from engine.data.prepared import Prepared
 from engine.errors import UserError
@@ -69,6 +71,8 @@ class Material:
         text = apply_edits(self.text, edits)
         document = Document.from_text(text)
         prepared = self.prepared if not any(map(_changes_data, asked.params)) else self._prepare(_recipe(document))
+        if not _same_rows(prepared, self.prepared):
+            raise UserError("the trial would be judged on other rows than the rest")
         checked = check(document, prepared.facts)
         for problem in checked.errors:
             raise UserError(problem.message, problem.hint)
@@ -86,6 +90,12 @@ class Material:
         for old in list(self._prepared)[:-KEPT]:
             del self._prepared[old]
         return found
+
+
+def _same_rows(a: Prepared, b: Prepared) -> bool:
+    """Whether the same rows are held back from training, for validation and for the test."""
+    held = [(part.validation.rows, () if part.test is None else part.test.rows) for part in (a, b)]
+    return all(np.array_equal(*rows) for rows in zip(*held, strict=True))
 
 
 def _changes_data(path: str) -> bool:

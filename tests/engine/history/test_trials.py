@@ -171,3 +171,16 @@ def test_work_for_a_record_does_not_grow_with_the_search() -> None:
     found.on_epochs(epochs(1, t2000=0.5, t2001=0.4))
     found.on_trial(trial(2000, 0.3))
     assert Watched.looked == 3
+
+
+def test_a_trial_that_is_over_tells_what_its_curve_left_out() -> None:
+    found = Trials()
+    found.on_epochs({"epoch": 1, "numbers": [0], "value": [0.9]})
+    found.on_epochs({"epoch": 4, "numbers": [0], "value": [0.6]})
+    record = {"number": 0, "state": "completed", "value": 0.6, "epochs": 4}
+    found.on_trial({**record, "curve": {"epochs": [1, 2, 3, 4], "values": [0.9, None, 0.7, 0.6]}})
+    curve = found.rows[0].curve
+    assert list(curve.epochs) == [1, 2, 3, 4] and math.isnan(curve.values[1]) and curve.last == 0.6
+    assert found.points == len(curve) == 4
+    found.on_trial(record)
+    assert len(curve) == 4

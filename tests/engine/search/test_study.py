@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import functools
+import itertools
 import math
 import multiprocessing
+import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +22,8 @@ from hypothesis import strategies as st
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
+from engine.runs.storage import StorageError
+from engine.search import storage
 from engine.search.settings import Settings
 from engine.search.space import read_space
 from engine.search.storage import FILE
@@ -104,6 +112,45 @@ def test_what_was_half_picked_is_picked_to_the_end(tmp_path: Path) -> None:
     assert taken.number == 0 and taken.params.keys() == {dimension.path for dimension in SPACE}
     (again,) = Study(tmp_path, SETTINGS, "me").taken()
     assert again == taken
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random", "grid"])
+def test_what_a_full_disk_broke_off_is_picked_by_the_same_call_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sampler: str
+) -> None:
+    settings = replace(SETTINGS, sampler=sampler, space=GRID if sampler == "grid" else SPACE, trials=6, together=1)
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "full").mkdir()
+    whole = work(tmp_path / "whole", settings)
+    real, calls = storage.write_all, itertools.count()
+
+    def refuse(fd: int, data: bytes) -> None:
+        if next(calls) % 7 == 3:
+            os.write(fd, data[:3])  # a torn line
+            raise OSError(errno.ENOSPC, "no space")
+        real(fd, data)
+
+    monkeypatch.setattr(storage, "write_all", refuse)
+
+    def patiently(act: Any) -> Any:
+        while True:
+            with contextlib.suppress(StorageError):
+                return act()
+
+    study = patiently(lambda: Study(tmp_path / "full", settings, "me"))
+    told = []
+    while (asked := patiently(study.ask)) is not None:
+        patiently(functools.partial(study.tell, row(asked.number, asked.params.get("optimizer.lr", 1.0))))
+        told.append((asked.number, asked.params))
+    assert told == whole
+
+
+def test_a_folder_that_is_gone_is_said_in_words(tmp_path: Path) -> None:
+    (tmp_path / "it").mkdir()
+    study = Study(tmp_path / "it", SETTINGS, "me")
+    shutil.rmtree(tmp_path / "it")
+    with pytest.raises(StorageError, match="the folder is gone"):
+        study.ask()
 
 
 def test_a_torn_line_is_cut_before_the_next(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from engine.errors import UserError
@@ -46,6 +47,21 @@ search:
     optimizer.momentum: {uniform: [0.5, 0.99]}
 """
 AUTOGRAD = RECIPE.replace("train: {", "train: {executor: autograd, ")
+ODD = """\
+from engine.parts.layer import Layer
+from engine.parts.part import part, setting
+def build_odd(limit):
+    import torch
+    class Odd(torch.nn.Module):
+        def forward(self, x):
+            return x if limit < 1 else {}["nothing"]
+    return Odd()
+@part
+class Odd(Layer):
+    \"\"\"Breaks where the limit is 1 or more.\"\"\"
+    torch = ".build_odd"
+    limit: float = setting(0.5, help="limit")
+"""
 LONG = AUTOGRAD.replace("epochs: 4", "epochs: 100000")
 
 
@@ -100,6 +116,9 @@ def test_a_search_and_the_runs_of_its_trials(nursery: Any, text: str) -> None:
     assert (finished["reason"], finished["best_epoch"]) == ("completed", best["best_epoch"])
     assert finished["best"] | best["metrics"] == finished["best"]
     assert (finished["best"]["trial"], finished["best"]["run"]) == (best["number"], best["run"])
+    for trial in trials:
+        assert trial["curve"]["epochs"] == [1, 2, 3, 4]
+        assert min(trial["curve"]["values"]) == pytest.approx(trial["value"], rel=1e-5)
     assert (finished["best"]["val_loss"], finished["best"]["params"]) == (best["val_loss"], best["params"])
     assert records[-2]["type"] == "importance" and sum(records[-2]["values"].values()) == pytest.approx(1)
     plan = of(run_dir, "plan")[0]
@@ -163,6 +182,45 @@ def test_trials_alone_can_be_verified_and_stacked_ones_say_why_not(nursery: Any,
 
         with pytest.raises(NotComparable, match="together with 2 other trials"):
             list(verify(child))
+
+
+def test_the_test_part_changes_nothing(nursery: Any, text: str) -> None:
+    """Poison it: features that dwarf all others, holes, words never seen, every label wrong."""
+    rng = np.random.default_rng(0)
+    rows = [(*rng.normal(size=2), rng.choice(list("abc")), int(rng.random() < 0.5)) for _ in range(60)]
+    parts = ["train"] * 30 + ["validation"] * 15 + ["test"] * 15
+    outcomes = []
+    for poisoned in (False, True):
+        lines = ["x,y,word,target,part"]
+        for (x, y, word, target), part in zip(rows, parts, strict=True):
+            if poisoned and part == "test":
+                x, y, word, target = 1e30, "", "never seen", 1 - target
+            lines.append(f"{x},{y},{word},{target},{part}")
+        (nursery.root / "table.csv").write_text("\n".join(lines) + "\n")
+        data = "data:\n  source: {type: CSV, path: table.csv, target: target}\n  missing: median\n"
+        data += "  columns: {part: ignore, word: category}\n  split: {column: part}\n"
+        assert "data:\n  source: {type: Builtin, name: wine}\n" in text
+        run_dir = searched(nursery, text.replace("data:\n  source: {type: Builtin, name: wine}\n", data))
+        assert of(run_dir, "data")[0]["rows"] == {"train": 30, "validation": 15, "test": 15}
+        epochs = [
+            [
+                {k: v for k, v in e.items() if "second" not in k and k != "time"}
+                for e in of(run_dir.parent / name, "epoch")
+            ]
+            for name in (trial["run"] for trial in of(run_dir, "trial"))
+        ]
+        weights = [
+            (
+                run_dir.parent
+                / t["run"]
+                / of(run_dir.parent / t["run"], "checkpoint")[-1]["path"]
+                / "tensors.safetensors"
+            )
+            for t in of(run_dir, "trial")
+        ]
+        outcomes.append((outcome(run_dir), epochs, [path.read_bytes() for path in weights]))
+        assert of(run_dir, "test_evaluated") == [] and read(run_dir)[-1]["test"] is None
+    assert outcomes[0] == outcomes[1]
 
 
 def test_the_same_seed_gives_the_same_search(nursery: Any, text: str) -> None:
@@ -247,6 +305,19 @@ def test_a_failed_trial_is_recorded_and_ends_nothing(nursery: Any, text: str) ->
         assert read(child)[-1]["reason"] == ("non_finite" if broke else "completed")
     assert read(run_dir)[-1]["reason"] == "completed"
     assert read(run_dir)[-1]["details"] == {"trials": 4, "completed": 2, "pruned": 0, "failed": 2}
+
+
+def test_a_part_that_does_anything_wrong_fails_its_trial_alone(nursery: Any) -> None:
+    (nursery.root / "odd.py").write_text(ODD)
+    layers = "    - {type: Odd, limit: 0.5}\n    - {type: Linear, out_features: outputs}\n"
+    text = RECIPE.replace("    - {type: Linear, out_features: outputs}\n", layers).partition("    optimizer.lr:")[0]
+    text += "    model.layers.3.limit: {choice: [0.5, 2]}\n"
+    text = text.replace("trials: 6", "trials: 2\n  sampler: grid")
+    run_dir = search(nursery, text, parts=[str(nursery.root / "odd.py")])
+    nursery.finish(run_dir, nursery.start(run_dir))
+    states = {trial["params"]["model.layers.3.limit"]: trial for trial in of(run_dir, "trial")}
+    assert states[0.5]["state"] == "completed"
+    assert states[2]["state"] == "failed" and "KeyError" in states[2]["message"]
 
 
 def test_a_search_whose_trials_all_fail_says_why(nursery: Any) -> None:
