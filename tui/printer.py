@@ -254,7 +254,8 @@ class TextPrinter:
         best = "  ".join(f"{name} {show_number(value)}" for name, value in scalars(record.get("best") or {}))
         line = paint(words, colour)
         if self.search is not None:
-            line += clean(f"; {len(self.search.trials.order)} of {self.search.planned} trials")
+            done = len(self.search.trials.order)  # more than planned where fewer were asked for meanwhile
+            line += clean(f"; {done} of {max(done, self.search.planned)} trials")
         elif record.get("best_epoch"):
             line += clean(f"; best epoch {record['best_epoch']}: {best}")
         write(line)
