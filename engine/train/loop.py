@@ -262,6 +262,7 @@ class Loop:
         self._epoch_started = time.monotonic()
         if self._saver:
             if improved:
+                self._rows.cut()
                 self._saver.keep_best(self._executor, position, self.text)
             if self._saver.due(mid_epoch=False):
                 yield from self.save()

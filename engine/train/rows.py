@@ -28,6 +28,9 @@ class Rows(Protocol):
     def end(self, epoch: Epoch, step_seconds: float) -> Iterator[Record]:
         """An epoch is over, and a step takes so long."""
 
+    def cut(self) -> None:
+        """No row may reach across the last update: a run may be resumed from here."""
+
     def flush(self) -> Iterator[Record]:
         """What is left, so that no row reaches across a checkpoint or an edit."""
 
@@ -56,6 +59,8 @@ class TimedRows:
         self._first, self._epoch, self._lr = 0, 0, 0.0
         self._pending: list[Losses] = []
         self._ended: list[Epoch] = []
+        self._cut: tuple[int, float, int] | None = None
+        """Pending losses up to the last cut, and the learning rate and epoch there; an earlier cut is void."""
         self._last = -INTERVAL
 
     def add(self, first: int, losses: Losses, rates: Sequence[Rate], epoch: int) -> Iterator[Record]:
@@ -75,10 +80,19 @@ class TimedRows:
     def flush(self) -> Iterator[Record]:
         yield from self._tell_ended()
         if self._pending:
-            losses = np.concatenate(self._pending)
-            self._pending = []
+            losses, cut = np.concatenate(self._pending), self._cut
+            self._pending, self._cut = [], None
             self._last = time.monotonic()
-            yield fold(self._first, losses, self._lr, self._epoch)
+            if cut is not None and cut[0] < len(losses):
+                count, lr, epoch = cut
+                yield fold(self._first, losses[:count], lr, epoch)
+                yield fold(self._first + count, losses[count:], self._lr, self._epoch)
+            else:
+                yield fold(self._first, losses, self._lr, self._epoch)
+
+    def cut(self) -> None:
+        if self._pending:
+            self._cut = (sum(map(len, self._pending)), self._lr, self._epoch)
 
     def _tell_ended(self) -> Iterator[Epoch]:
         if self._ended:
@@ -107,6 +121,9 @@ class RecordedRows:
 
     def end(self, epoch: Epoch, step_seconds: float) -> Iterator[Record]:
         yield epoch
+
+    def cut(self) -> None:
+        """The cuts are given."""
 
     def flush(self) -> Iterator[Record]:
         yield from ()

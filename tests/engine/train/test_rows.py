@@ -94,3 +94,20 @@ def test_every_epoch_is_told_in_order_and_none_waits_long(pauses: list[float]) -
 def test_an_epoch_does_not_wait_for_a_long_step() -> None:
     timed = TimedRows()
     assert [row.epoch for number in (1, 2, 3) for row in timed.end(ended(number), 1.0)] == [1, 2, 3]
+
+
+@given(chunks, st.sets(st.integers(0, 19)))
+def test_the_last_cut_is_an_end_of_a_row(parts: list[list[float]], cuts: set[int]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rows.time, "monotonic", lambda: 100.0)
+        timed, ends, last = TimedRows(), [], 0
+        list(timed.flush())
+        for number, (first, losses, rates) in enumerate(pieces(parts)):
+            ends += [(row.first, row.step, row.lr) for row in timed.add(first, losses, rates, 1)]
+            if number in cuts:
+                timed.cut()
+                last = first + len(losses) - 1
+        ends += [(row.first, row.step, row.lr) for row in timed.flush()]
+    assert ends[0][0] == 1 and all(later[0] == earlier[1] + 1 for earlier, later in pairwise(ends))
+    assert all(lr == 1.0 / step for _, step, lr in ends)
+    assert not last or last in [step for _, step, _ in ends]

@@ -385,7 +385,7 @@ class DenseStack:
 
 
 def _copied(tensor: torch.Tensor) -> npt.NDArray[Any]:
-    return tensor.contiguous().numpy()
+    return tensor.clone(memory_format=torch.contiguous_format).numpy()
 
 
 def _check_fit(found: dict[str, npt.NDArray[Any]], own: dict[str, torch.Tensor]) -> None:

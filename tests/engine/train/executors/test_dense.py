@@ -313,3 +313,21 @@ train: {executor: dense}
     slices = list(executor.evaluate_rows(data.x, data.y, 16))
     whole = np.concatenate([piece.outputs for piece in executor.evaluate_rows(data.x, data.y, 4096)])
     assert np.concatenate([piece.outputs for piece in slices]) == pytest.approx(whole, rel=1e-5)
+
+
+@pytest.mark.parametrize("executor", ["autograd", "dense"])
+def test_a_state_that_was_taken_stays_as_it_was(executor: str, tmp_path: Path) -> None:
+    text = f"""
+data: {{source: {{type: Builtin, name: iris}}, batch_size: 16}}
+model: {{layers: [{{type: Linear, out_features: 8}}, ReLU, {{type: Linear, out_features: outputs}}]}}
+optimizer: Adam
+train: {{executor: {executor}}}
+"""
+    running = open_session(text, tmp_path).executor
+    running.run(0, 0, [Rate(0.01)] * 2)
+    taken = running.state().tensors
+    before = {name: value.copy() for name, value in taken.items()}
+    running.run(0, 2, [Rate(0.01)] * 2)
+    assert all(np.array_equal(before[name], value) for name, value in taken.items())
+    now = running.state().tensors
+    assert all(not np.array_equal(before[name], now[name]) for name in taken if name.startswith("model/"))
