@@ -211,6 +211,7 @@ class Life(Duty):
                 self.saver.go_on(saved, self._from)
         rows = TimedRows(number(self.records[-1]["time"]) if self.records else 0.0)
         loop = session.loop(position=position, desk=self.desk, rows=rows, saver=self.saver, say=say)
+        self.vigil.obey()
         with self.vigil.ending():  # from here on the loop hears for itself
             self.loop = loop
         return loop
