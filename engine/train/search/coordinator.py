@@ -74,6 +74,7 @@ class Search(Duty):
     def _work(self) -> Finished:
         self._begin()
         material = self._load()
+        self.vigil.obey()
         with self.vigil.ending():  # from here on the search hears for itself
             pass
         with SyncLater() as later:
