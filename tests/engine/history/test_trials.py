@@ -122,7 +122,8 @@ def test_a_trial_that_is_told_twice_counts_once() -> None:
 
 
 def test_records_of_another_making_are_passed_over() -> None:
-    history = fold(PLAN, {"type": "trial"}, trial(-1, 0.1), trial(10**12, 0.1), {"type": "trial_epochs", "numbers": "x"}, {"type": "importance"},
+    history = fold(PLAN, {"type": "trial"}, trial(-1, 0.1), trial(10**12, 0.1),
+    {"type": "trial_epochs", "numbers": "x"}, {"type": "importance"},
                    trial(0, 0.5, state="dreaming"), trial(1, 0.4, params=None, edits=None, metrics=None))  # fmt: skip
     assert history.trials.rows[0].state == "failed" and history.trials.best is history.trials.rows[1]
 
