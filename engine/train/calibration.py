@@ -59,12 +59,12 @@ def calibrate(recipe: Recipe, prepared: Prepared, choice: plan.Choice, tell: Tel
     key = key_of(recipe, prepared, candidates)
     timed = read(key, candidates)
     if timed is not None:
-        return settle(candidates, timed, choice, "timed earlier on this machine")
+        return settle(candidates, timed, "timed earlier on this machine")
     timed = time_all(recipe, prepared, candidates, tell)
     if timed is None:
         return choice
     keep(key, timed)
-    return settle(candidates, timed, choice, "timed just now")
+    return settle(candidates, timed, "timed just now")
 
 
 def candidates_for(recipe: Recipe, prepared: Prepared, choice: plan.Choice) -> list[plan.Choice]:
@@ -77,18 +77,19 @@ def candidates_for(recipe: Recipe, prepared: Prepared, choice: plan.Choice) -> l
         most = min(plan.cores(), MOST_THREADS)
         threads = sorted({1, *(2**power for power in range(1, 4) if 2**power < most), most})
     precisions = ["fp32", "bf16"] if recipe.train.precision == "auto" and large else [choice.precision]
-    found = []
+    found: list[plan.Choice] = []
     for precision in precisions:
         picked = executors.pick(recipe, prepared.facts, torch.device("cpu"), precision)
         layout = format_for(recipe, prepared.facts) if picked.name == "autograd" else "contiguous"
+        why = choice.reason.rpartition("; ")[0] if picked.name == choice.executor else picked.reason
         found += [
-            replace(choice, threads=count, precision=precision, executor=picked.name, memory_format=layout)
+            replace(choice, threads=count, precision=precision, executor=picked.name, memory_format=layout, reason=why)
             for count in threads
         ]
-    return found
+    return found if len(found) > 1 else [choice]
 
 
-def settle(candidates: list[plan.Choice], timed: list[Timed], choice: plan.Choice, when: str) -> plan.Choice:
+def settle(candidates: list[plan.Choice], timed: list[Timed], when: str) -> plan.Choice:
     """The plainest candidate that none of the later ones beats by `GAIN`; says why in its reason."""
     seconds = {(each.threads, each.precision): each.seconds for each in timed}
     best = candidates[0]
@@ -96,8 +97,9 @@ def settle(candidates: list[plan.Choice], timed: list[Timed], choice: plan.Choic
         if seconds[best.threads, best.precision] > GAIN * seconds[candidate.threads, candidate.precision]:
             best = candidate
     shown = ", ".join(f"{_words(each)} {1000 * each.seconds:.2g} ms" for each in timed)
-    rules = choice.reason.rpartition("; ")[0]
-    return replace(best, reason=f"{rules}; {_words(best)}: the plainest of what is fastest ({when}, a step: {shown})")
+    return replace(
+        best, reason=f"{best.reason}; {_words(best)}: the plainest of what is fastest ({when}, a step: {shown})"
+    )
 
 
 def _words(choice: plan.Choice | Timed) -> str:

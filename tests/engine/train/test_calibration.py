@@ -46,7 +46,10 @@ def test_what_the_recipe_says_stays(session: Session, monkeypatch: pytest.Monkey
     assert candidates_for(said, session.prepared, choice) == [choice]
     free = recipe.model_copy(update={"train": recipe.train.model_copy(update={"precision": "auto", "threads": 1})})
     choice = plan.choose(free, session.prepared.facts, "cpu")
-    assert [each.precision for each in candidates_for(free, session.prepared, choice)] == ["fp32", "bf16"]
+    plain, narrow = candidates_for(free, session.prepared, choice)
+    assert (plain.precision, plain.executor, narrow.precision, narrow.executor) == ("fp32", "dense", "bf16", "autograd")
+    timed = [Timed(1, "fp32", 2.0), Timed(1, "bf16", 1.0)]
+    assert settle([plain, narrow], timed, "timed").reason.startswith("autograd, since dense does not cover it")
     assert {each.precision for each in candidates_for(recipe, session.prepared, session.choice)} == {"fp32"}
 
 
@@ -55,7 +58,7 @@ def test_more_threads_must_pay(session: Session, monkeypatch: pytest.MonkeyPatch
     candidates = candidates_for(session.recipe, session.prepared, session.choice)
     for seconds, wanted in (((4.0, 3.9, 3.8), 1), ((4.0, 2.0, 1.9), 2), ((4.0, 3.9, 1.0), 4), ((1.0, 2.0, 3.0), 1)):
         timed = [Timed(each.threads, "fp32", time) for each, time in zip(candidates, seconds, strict=True)]
-        assert settle(candidates, timed, session.choice, "timed").threads == wanted
+        assert settle(candidates, timed, "timed").threads == wanted
 
 
 def test_it_is_timed_once_and_then_known(session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,10 +44,8 @@ class GraphExecutor(AutogradExecutor):
         feed: Feed,
         *,
         device: torch.device,
-        precision: str = "fp32",
-        kernel: str | None = None,
-        memory_format: str = "contiguous",
         recorder: Recorder | None = None,
+        **choice: Any,
     ) -> None:
         """Without a CUDA device and without `recorder`, steps are done one by one, uncaptured."""
         if recorder is None and device.type == "cuda":
@@ -59,15 +57,7 @@ class GraphExecutor(AutogradExecutor):
         """Whether memory ran out, so that the rows are not on the device and steps are the plain executor's."""
         self._held: Recipe | None = None
         self._broken_flag = torch.zeros((), dtype=torch.bool, device=device)
-        super().__init__(
-            recipe,
-            prepared,
-            feed,
-            device=device,
-            precision=precision,
-            kernel=kernel,
-            memory_format=memory_format,
-        )
+        super().__init__(recipe, prepared, feed, device=device, **choice)
         x, y = tensors_on(feed, prepared, device)
         data = recipe.data
         self.buffers = Buffers(
